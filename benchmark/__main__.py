@@ -1,0 +1,5 @@
+"""`python -m benchmark`: the same as `heptathlon`."""
+
+from benchmark.cli import main
+
+main()

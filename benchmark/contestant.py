@@ -1,0 +1,226 @@
+"""The contestant: a method in a process of its own, and the proxy through which the judge talks to it.
+
+A call takes three steps, so that the judge's clock covers the method and nothing else: `stage` brings the arguments
+over and onto the device, `run` calls the method and synchronises the device (this one is timed), `fetch` brings the
+reply back. Labels of evaluation data, the clock and the score never leave the judge.
+
+Threat model. This stops mistakes and cheap cheats: a method cannot see answers, stop the clock, or hand the judge an
+object that runs code. It is no sandbox: a contestant has the user's rights on this machine. Run code that you do not
+trust inside a container.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmark import forkserver, measure, wire
+from benchmark.errors import ContestantFailure
+from benchmark.method_process import Method, Spec, serve
+
+_MAX_REPLY = 2**31 - 1
+_POLL_SECONDS = 0.1
+_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a contestant may use. seconds: wall time inside the method, over the whole job;  bytes: its own memory."""
+
+    seconds: float
+    bytes: int
+
+
+class Contestant(Protocol):
+    """The judge's view of a method."""
+
+    def call(self, name: str, *arguments: Any, phase: str | None = None) -> Any:
+        """Call the method and return its reply; its time goes to `phase` (by default the call's name).
+
+        Raises ContestantFailure for everything that can go wrong on the other side.
+        """
+
+    def seconds(self, phase: str) -> float:
+        """Wall seconds so far inside the method in `phase`."""
+
+
+class InProcess:
+    """The same calls in the judge's own process, for a debugger. No limits, and its records never rank."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.clock = measure.Clock()
+        with _as_failure(), self.clock.running("build"):
+            self._method = Method(spec)
+
+    def call(self, name: str, *arguments: Any, phase: str | None = None) -> Any:
+        """See `Contestant.call`."""
+        with _as_failure():
+            self._method.stage(name, wire.decode(wire.encode(list(arguments))))
+            with self.clock.running(phase or name):
+                self._method.run()
+            return wire.decode(wire.encode(self._method.fetch()))
+
+    def seconds(self, phase: str) -> float:
+        """See `Contestant.seconds`."""
+        return self.clock.seconds.get(phase, 0.0)
+
+
+class Remote:
+    """A method in a process of its own. Use as a context manager: leaving it ends the process, come what may."""
+
+    def __init__(self, spec: Spec, limits: Limits) -> None:
+        self.clock = measure.Clock()
+        self.usage = measure.Usage(None, None, None)
+        self.start_bytes: int | None = None
+        self.peak_device_bytes: int | None = None
+        self._spec = spec
+        self._limits = limits
+        self._spent = 0.0
+
+    def __enter__(self) -> Remote:
+        handle, name = tempfile.mkstemp(prefix="heptathlon-", suffix=".log")
+        os.close(handle)
+        self._log = Path(name)
+        forkserver.start()
+        context = multiprocessing.get_context("forkserver")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, name), daemon=True)
+        try:
+            self._process.start()
+        except BaseException:
+            self._log.unlink(missing_ok=True)
+            raise
+        theirs.close()
+        try:
+            self._request({"do": "hello"}, None)
+            self.start_bytes = measure.usage(self._pid).resident_bytes
+            self._request({"do": "build", **self._spec.to_wire(), "bytes": self._limits.bytes}, "build")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.usage = measure.usage(self._pid)
+        self._kill()
+        self._connection.close()
+        self._log.unlink(missing_ok=True)
+
+    @property
+    def _pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def call(self, name: str, *arguments: Any, phase: str | None = None) -> Any:
+        """See `Contestant.call`."""
+        self._request({"do": "stage", "name": name, "arguments": list(arguments)}, None)
+        self._request({"do": "run"}, phase or name)
+        return self._request({"do": "fetch"}, None)
+
+    def seconds(self, phase: str) -> float:
+        """See `Contestant.seconds`."""
+        return self.clock.seconds.get(phase, 0.0)
+
+    def finish(self) -> None:
+        """Ask for the peak of device memory, which only the contestant can see; call it once, after judging."""
+        peak = self._request({"do": "peak_device_bytes"}, None)
+        self.peak_device_bytes = peak if isinstance(peak, int) and peak > 0 else None
+
+    def _request(self, message: dict[str, Any], phase: str | None) -> Any:
+        packed = wire.encode(message)
+        try:
+            self._connection.send_bytes(packed)
+        except OSError:
+            raise self._died() from None
+        if phase is None:
+            reply = self._receive()
+        else:
+            with self.clock.running(phase):
+                reply = self._receive()
+        if "failure" in reply:
+            failure = [str(part) for part in reply["failure"]]
+            raise ContestantFailure(*failure) if len(failure) == 3 else ContestantFailure("invalid_output", str(failure))
+        return reply.get("value")
+
+    def _receive(self) -> dict[str, Any]:
+        start = time.perf_counter()
+        try:
+            while not self._connection.poll(min(_POLL_SECONDS, max(self._left(start), 0.0))):
+                self._check(start)
+            reply = wire.decode(self._connection.recv_bytes(_MAX_REPLY))
+        except EOFError:
+            raise self._died() from None
+        except (OSError, wire.WireError) as error:
+            self._kill()
+            raise ContestantFailure("invalid_output", f"the contestant sent what is no reply: {error}") from None
+        finally:
+            self._spent += time.perf_counter() - start
+        if not isinstance(reply, dict):
+            raise ContestantFailure("invalid_output", f"the contestant replied {type(reply).__name__}")
+        return reply
+
+    def _left(self, start: float) -> float:
+        return self._limits.seconds - self._spent - (time.perf_counter() - start)
+
+    def _check(self, start: float) -> None:
+        """Kill a contestant beyond its limits. The process limits its own allocations too; this does not trust it."""
+        if self._left(start) <= 0:
+            self._kill()
+            raise ContestantFailure(
+                "timeout",
+                f"no answer within the time limit of {self._limits.seconds:g} s; it was stopped. Raise it with --time-limit",
+                self._last_lines(),
+            )
+        resident = measure.usage(self._pid).resident_bytes
+        if resident is not None and resident - (self.start_bytes or 0) > self._limits.bytes:
+            self._kill()
+            raise ContestantFailure(
+                "out_of_memory",
+                f"{resident - (self.start_bytes or 0)} bytes in use, over the limit of {self._limits.bytes}; it was "
+                "stopped. Raise it with --memory-limit",
+                self._last_lines(),
+            )
+
+    def _died(self) -> ContestantFailure:
+        self._process.join(_GRACE_SECONDS)
+        code = self._process.exitcode
+        details = self._last_lines()
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            hint = "; the kernel does this when memory runs out" if name == "SIGKILL" else ""
+            return ContestantFailure("crashed", f"the contestant's process was killed by {name}{hint}", details)
+        return ContestantFailure("crashed", f"the contestant's process ended by itself with exit code {code}", details)
+
+    def _last_lines(self, count: int = 20) -> str:
+        try:
+            return "\n".join(self._log.read_text(errors="replace").splitlines()[-count:])
+        except OSError:
+            return ""
+
+    def _kill(self) -> None:
+        """End the process and all that it started; it leads a process group of its own."""
+        for end in (os.killpg, os.kill):
+            try:
+                end(self._pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+        self._process.join(_GRACE_SECONDS)
+
+
+@contextmanager
+def _as_failure() -> Iterator[None]:
+    from benchmark.method_process import failure_of
+
+    try:
+        yield
+    except Exception as error:
+        raise ContestantFailure(*failure_of(error)) from error

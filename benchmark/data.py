@@ -1,0 +1,132 @@
+"""Datasets as the harness sees them: a catalogue of plug-ins, each with licence, source and content hash.
+
+Two kinds. A `FixedDataset` holds given images on disk (MNIST, an image folder); a `ProceduralDataset` draws any number
+from a seed. Nothing here downloads; `FixedDataset.fetch` does, and only the user calls it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, cast, runtime_checkable
+
+from benchmark.errors import DataError, DuplicateNameError, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImages:
+    """Images with their classes.
+
+    images: (n, channels, height, width) uint8;  labels: (n,) int64 in [0, len(classes));  classes: one name each
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or str(self.images.dtype) != "torch.uint8":
+            raise DataError(
+                f"images are {tuple(self.images.shape)} {self.images.dtype}; a dataset must give uint8 images of shape "
+                "(n, channels, height, width)"
+            )
+        if tuple(self.labels.shape) != (len(self.images),):
+            raise DataError(f"{len(self.images)} images but labels of shape {tuple(self.labels.shape)}")
+
+
+@runtime_checkable
+class FixedDataset(Protocol):
+    """Given images under the data root, in a train and a test split."""
+
+    def missing(self, root: Path) -> str | None:
+        """Return None if the files are there, else a sentence that names them and where to put them."""
+
+    def fingerprint(self, root: Path) -> str:
+        """Return the content hash of the files (cached by path, size and modification time)."""
+
+    def load(self, split: Split, *, root: Path) -> LabelledImages:
+        """Read one split. Raises DataError, with the remedy, if files are missing or damaged."""
+
+    def fetch(self, root: Path) -> None:
+        """Download into `root`. Called for `heptathlon data fetch` only; raises DataError if it cannot."""
+
+
+@runtime_checkable
+class ProceduralDataset(Protocol):
+    """Images made from a seed; embedded, so that the quick tier needs no file."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of all classes that can be drawn."""
+
+    def fingerprint(self) -> str:
+        """Return the hash of what decides the images, besides the arguments of `draw`."""
+
+    def draw(self, *, classes: Sequence[int], per_class: int, size: int, seed: int) -> LabelledImages:
+        """Draw `per_class` images (1, size, size) of each listed class; labels index the list; order is shuffled."""
+
+
+Dataset = FixedDataset | ProceduralDataset
+D = TypeVar("D", bound=type)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetEntry:
+    """A registered dataset: what it is, under which licence, from where."""
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    dataset: Dataset
+
+
+@dataclass
+class Catalogue:
+    """The registry of datasets; plug-ins register on the one instance, `catalogue`."""
+
+    entries: dict[str, DatasetEntry] = field(default_factory=dict)
+
+    def add(self, name: str, *, title: str, licence: str, source: str) -> Callable[[D], D]:
+        """Class decorator: register an instance of the class, built without arguments, under `name`."""
+
+        def register(cls: D) -> D:
+            if name in self.entries:
+                raise DuplicateNameError(f"dataset {name!r} is registered already; choose another name")
+            dataset = cast(Dataset, cls())
+            if not isinstance(dataset, FixedDataset | ProceduralDataset):
+                raise DataError(f"dataset {name!r}: {cls.__name__} is neither a FixedDataset nor a ProceduralDataset")
+            self.entries[name] = DatasetEntry(name, title, licence, source, dataset)
+            return cls
+
+        return register
+
+    def find(self, name: str) -> DatasetEntry:
+        """Return the entry of that name. Raises UnknownNameError with a suggestion."""
+        try:
+            return self.entries[name]
+        except KeyError:
+            raise unknown("dataset", name, self.entries) from None
+
+    def __iter__(self) -> Iterator[DatasetEntry]:
+        return iter(sorted(self.entries.values(), key=lambda entry: entry.name))
+
+
+catalogue = Catalogue()
+
+
+def data_root() -> Path:
+    """Folder of the user's datasets: $HEPTATHLON_DATA, else ~/.local/share/heptathlon."""
+    return Path(os.environ.get("HEPTATHLON_DATA") or Path.home() / ".local/share/heptathlon").expanduser()
+
+
+def cache_root() -> Path:
+    """Folder of what can be made again (rendered fonts, decoded images, hashes): $HEPTATHLON_CACHE, else ~/.cache/heptathlon."""
+    return Path(os.environ.get("HEPTATHLON_CACHE") or Path.home() / ".cache/heptathlon").expanduser()

@@ -1,0 +1,143 @@
+"""Facts about this machine's CPU and GPUs, in canonical names. Works without torch; the host's name stays private."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmark.errors import DeviceError
+from benchmark.record import Device
+
+_RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
+
+
+@lru_cache
+def describe(name: str) -> Device:
+    """Describe "cpu" or "cuda:<index>". Raises DeviceError for a device that this machine lacks."""
+    cpu = _cpu_name()
+    common = {
+        "cores": available_cores(),
+        "memory_bytes": int(psutil.virtual_memory().total),
+        "cpu_name": cpu,
+        "system": f"{platform.system()} {platform.machine()}",
+        "host": hashlib.blake2b(f"heptathlon:{platform.node()}".encode(), digest_size=4).hexdigest(),
+    }
+    if name == "cpu":
+        return Device(slug=f"cpu-{slug(cpu)}-{available_cores()}c", kind="cpu", name=cpu, **common)
+    gpus = list_gpus()
+    match = re.fullmatch(r"cuda:(\d+)", name)
+    if match is None or int(match[1]) >= len(gpus):
+        known = ", ".join(["cpu", *(f"cuda:{index}" for index in range(len(gpus)))])
+        raise DeviceError(f"no device {name!r} on this machine; known: {known}")
+    gpu = gpus[int(match[1])]
+    gibibytes = round(gpu["memory_bytes"] / 2**30)
+    model = slug(gpu["name"])
+    ending = "" if model.endswith("gb") else f"-{gibibytes}gb"
+    return Device(
+        slug=f"cuda-{model}{ending}",
+        kind="cuda",
+        name=gpu["name"],
+        device_memory_bytes=gpu["memory_bytes"],
+        driver=gpu["driver"],
+        **common,
+    )
+
+
+def resolve(name: str) -> str:
+    """Turn "auto", "cpu", "cuda" or "cuda:1" into a device name that `describe` knows and torch can use."""
+    if name == "auto":
+        return "cuda:0" if _torch_sees_cuda() else "cpu"
+    name = "cuda:0" if name == "cuda" else name
+    describe(name)
+    if name.startswith("cuda") and not _torch_sees_cuda():
+        raise DeviceError(f"this torch cannot use {name}; install a CUDA build of torch or pass --device cpu")
+    return name
+
+
+def available_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def slug(name: str) -> str:
+    """Shorten a hardware name to lower-case words: "Intel(R) Xeon(R) Platinum 8592+" -> "intel-xeon-platinum-8592"."""
+    text = re.sub(r"\((r|tm|c)\)|\b(cpu|processor|\d+-core)\b|@.*", " ", name.lower())
+    return re.sub(r"[^a-z0-9]+", "-", text).strip("-") or "unknown"
+
+
+def list_gpus() -> list[dict[str, Any]]:
+    """Name, memory and driver of each NVIDIA GPU; empty without one or without its driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return [
+            {
+                "name": _text(pynvml.nvmlDeviceGetName(handle)),
+                "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+                "driver": driver,
+            }
+            for handle in handles
+        ]
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def energy_counter(name: str) -> Callable[[], float | None] | None:
+    """Return a function that reads the device's energy counter in joules, or None if it has none that we may read."""
+    read = _gpu_joules(int(name.removeprefix("cuda:"))) if name.startswith("cuda:") else _package_joules
+    return read if read() is not None else None
+
+
+def _package_joules() -> float | None:
+    try:
+        return int(_RAPL.read_text()) / 1e6
+    except (OSError, ValueError):
+        return None
+
+
+def _gpu_joules(index: int) -> Callable[[], float | None]:
+    import pynvml
+
+    def read() -> float | None:
+        try:
+            pynvml.nvmlInit()
+            return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(pynvml.nvmlDeviceGetHandleByIndex(index))) / 1e3
+        except pynvml.NVMLError:
+            return None
+
+    return read
+
+
+def _torch_sees_cuda() -> bool:
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return False
+    return torch.cuda.is_available()
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

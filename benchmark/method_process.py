@@ -1,0 +1,205 @@
+"""What runs inside the contestant's process: it loads one method, and answers the judge's requests in turn."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import random
+import sys
+import threading
+import traceback
+from dataclasses import asdict, dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from benchmark import wire
+from benchmark.seeding import derive
+
+_DETAIL_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """Which method to build and with what: data only. origin: see `benchmark.task.Entry`."""
+
+    track: str
+    method: str
+    origin: str
+    setup: dict[str, Any]
+    threads: int
+
+    def to_wire(self) -> dict[str, Any]:
+        """The fields as a message."""
+        return asdict(self)
+
+
+class Method:
+    """One built method and the call that is staged on it."""
+
+    def __init__(self, spec: Spec) -> None:
+        import numpy as np
+        import torch
+
+        from benchmark import plugins
+        from benchmark.tasks import find_track
+
+        plugins.load_origin(spec.origin)
+        track = find_track(spec.track)
+        setup = track.setup(**_tuples(spec.setup))
+        self._device = setup.device
+        # Methods draw from the setup's generators; one that uses global state all the same is reproducible too.
+        seed = derive(setup.seed, setup.track, "global")
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        self._method = track.find(spec.method).factory(setup)
+        self._call: tuple[str, list[Any]] | None = None
+        self._reply: Any = None
+        self._synchronize()
+
+    def stage(self, name: str, arguments: list[Any]) -> None:
+        """Put the arguments of the next call where the method works."""
+        import torch
+
+        self._reply = None
+        self._call = (name, [x.to(self._device) if isinstance(x, torch.Tensor) else x for x in arguments])
+        self._synchronize()
+
+    def run(self) -> None:
+        """Make the staged call; done when the device is."""
+        assert self._call is not None
+        name, arguments = self._call
+        self._call = None
+        self._reply = getattr(self._method, name)(*arguments)
+        self._synchronize()
+
+    def fetch(self) -> Any:
+        """Hand over the reply of the last call."""
+        reply, self._reply = self._reply, None
+        return reply
+
+    def peak_device_bytes(self) -> int:
+        """Peak of torch's allocations on the GPU, 0 on a CPU."""
+        import torch
+
+        return torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else 0
+
+    def _synchronize(self) -> None:
+        import torch
+
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+
+def serve(connection: Connection, log: str) -> None:
+    """Answer the judge until it hangs up. Entry point of the process."""
+    os.setsid()  # a group of its own: the judge can end it with all that it starts, and Ctrl-C reaches the judge alone
+    _die_with_judge()
+    with open(log, "ab", buffering=0) as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    faulthandler.enable()
+    method: Method | None = None
+    while True:
+        try:
+            request = wire.decode(connection.recv_bytes())
+        except (EOFError, OSError):
+            return
+        try:
+            if request["do"] == "hello":
+                value: Any = None
+            elif request["do"] == "build":
+                method, value = _build(request), None
+            else:
+                assert method is not None
+                value = _answer(method, request)
+            reply = wire.encode({"value": value})
+        except BaseException as error:  # noqa: BLE001  SystemExit and KeyboardInterrupt too: the judge decides what it means
+            reply = wire.encode({"failure": list(failure_of(error))})
+        connection.send_bytes(reply)
+
+
+def failure_of(error: BaseException) -> tuple[str, str, str]:
+    """Say what an exception means: status, one line, and the last lines of its traceback."""
+    lines = "".join(traceback.format_exception(error)).rstrip().splitlines()[-_DETAIL_LINES:]
+    text = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+    if isinstance(error, wire.WireError):
+        status, text = "invalid_output", str(error).replace("value", "the reply", 1)
+    elif _is_out_of_memory(error):
+        status = "out_of_memory"
+    else:
+        status = "error"
+    return status, text, "\n".join(lines)
+
+
+def _build(request: dict[str, Any]) -> Method:
+    import torch
+
+    limit = request.pop("bytes")
+    del request["do"]
+    spec = Spec(**request)
+    torch.set_num_threads(spec.threads)
+    if spec.setup["device_name"].startswith("cuda"):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be deterministic
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    else:
+        _limit_memory(limit)  # on a GPU the driver reserves far more address space than it uses
+    return Method(spec)
+
+
+def _answer(method: Method, request: dict[str, Any]) -> Any:
+    match request["do"]:
+        case "stage":
+            return method.stage(request["name"], request["arguments"])
+        case "run":
+            return method.run()
+        case "fetch":
+            return method.fetch()
+        case "peak_device_bytes":
+            return method.peak_device_bytes()
+    raise ValueError(f"unknown request {request['do']!r}")
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """Lists back to tuples: the wire knows only lists, setups are immutable."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def _limit_memory(limit: int) -> None:
+    """Let allocations beyond the limit fail, with a traceback, instead of taking the machine down."""
+    try:
+        import resource
+
+        status = Path("/proc/self/status").read_text()
+    except (ImportError, OSError):
+        return  # no such limit on this system: the judge watches resident memory all the same
+    used = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
+    resource.setrlimit(resource.RLIMIT_DATA, (used + limit, used + limit))
+
+
+def _die_with_judge() -> None:
+    """End this process when the judge's ends, even by kill -9 and even if a method sleeps for ever."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    if sys.platform == "linux":
+        import ctypes
+        import signal
+
+        # For a method that never lets go of the interpreter: the fork server ends with the judge, and then so do we.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -1,0 +1,1 @@
+"""The standard networks that tracks hand out."""

@@ -1,0 +1,47 @@
+"""A-GEM. Chaudhry, Ranzato, Rohrbach, Elhoseiny: Efficient Lifelong Learning with A-GEM, ICLR 2019, arXiv:1812.00420.
+
+Take the gradient g of the minibatch and the gradient r of examples kept from earlier tasks; where they conflict
+(g.r < 0), step along g - (g.r / r.r) r instead, so that the loss on the kept examples does not rise.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmark.continual import Reservoir, SequentialLearner
+from benchmark.tasks.forgetting import ContinualSetup, permuted, split
+
+
+@permuted.method("a-gem", role="baseline", paper="arXiv:1812.00420")
+@split.method("a-gem", role="baseline", paper="arXiv:1812.00420")
+class AGEM(SequentialLearner):
+    """capacity: examples kept over all tasks, as for experience replay;  reference_batch: of them per reference gradient."""
+
+    def __init__(self, setup: ContinualSetup, *, capacity: int = 200, reference_batch: int = 64) -> None:
+        super().__init__(setup)
+        self._reservoir = Reservoir(capacity, self.generator)
+        self._reference_batch = reference_batch
+
+    def before_step(self) -> None:
+        """Project the gradient where it conflicts with the reference (eq. 11)."""
+        images, labels, tasks = self._reservoir.draw(self._reference_batch)
+        # A head of a task not yet seen has no reference gradient, and the new head has no kept example: both count as 0.
+        parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
+        loss = F.cross_entropy(self.model.mixed(images, tasks), labels)
+        reference = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        dot = _dot(gradients, reference)
+        scale = -dot / _dot(reference, reference).clamp_min(1e-12)
+        torch._foreach_add_(gradients, torch._foreach_mul(reference, scale.clamp_min(0)))
+
+    def consolidate(self, index: int, images: Tensor, labels: Tensor) -> None:
+        """Stream the task past the reservoir once."""
+        self._reservoir.add(images, labels, index)
+
+    def memory(self) -> int:
+        """The kept examples."""
+        return self._reservoir.floats()
+
+
+def _dot(left: list[Tensor] | tuple[Tensor, ...], right: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
+    return torch.stack([torch.dot(a.flatten(), b.flatten()) for a, b in zip(left, right, strict=True)]).sum()

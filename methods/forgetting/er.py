@@ -1,0 +1,44 @@
+"""Experience replay with a reservoir. Chaudhry et al.: On Tiny Episodic Memories in Continual Learning, arXiv:1902.10486.
+
+Keep a uniform sample of all examples seen; every minibatch of the new task is joined by one from the sample.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmark.continual import Reservoir, SequentialLearner
+from benchmark.tasks.forgetting import ContinualSetup, permuted, split
+
+
+@permuted.method("er", role="baseline", paper="arXiv:1902.10486")
+@split.method("er", role="baseline", paper="arXiv:1902.10486")
+class ExperienceReplay(SequentialLearner):
+    """capacity: examples kept, over all tasks (section 5 studies 1 to 25 per class; 200 are 4 per class of 5 x 10)."""
+
+    def __init__(self, setup: ContinualSetup, *, capacity: int = 200) -> None:
+        super().__init__(setup)
+        self._reservoir = Reservoir(capacity, self.generator)
+
+    def loss(self, index: int) -> Callable[..., Tensor]:
+        """Mean cross-entropy over the minibatch and as many replayed examples."""
+        if index == 0:
+            return super().loss(index)
+
+        def loss(images: Tensor, labels: Tensor) -> Tensor:
+            old_images, old_labels, old_tasks = self._reservoir.draw(len(labels))
+            tasks = torch.cat([torch.full_like(labels, index), old_tasks])
+            scores = self.model.mixed(torch.cat([images, old_images]), tasks)
+            return F.cross_entropy(scores, torch.cat([labels, old_labels]))
+
+        return loss
+
+    def consolidate(self, index: int, images: Tensor, labels: Tensor) -> None:
+        """Stream the task past the reservoir once."""
+        self._reservoir.add(images, labels, index)
+
+    def memory(self) -> int:
+        """The kept examples."""
+        return self._reservoir.floats()

@@ -1,0 +1,112 @@
+"""A ranked table as text cells: the one source that terminal, Markdown and page draw, so that they cannot disagree."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmark.ranking import Row, Table
+from reports import formatting
+from reports.formatting import Format
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A column: its words, its direction as an arrow (empty without one), and whether it is the primary metric."""
+
+    name: str
+    arrow: str = ""
+    numeric: bool = True
+    primary: bool = False
+
+    @property
+    def text(self) -> str:
+        """Words and arrow, `ACC (%) ↑`."""
+        return f"{self.name} {self.arrow}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell's text, and the raw number it was made from where there is one (to sort by)."""
+
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One method's cells, in the order of the headings. mark: why it has no rank, empty for ranked methods."""
+
+    method: str
+    role: str
+    mark: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A table ready to be drawn, with the failed runs: (`er, seed 2`, `timeout: ...`)."""
+
+    table: Table
+    headings: tuple[Heading, ...]
+    lines: tuple[Line, ...]
+    failures: tuple[tuple[str, str], ...]
+
+
+def board(table: Table) -> Board:
+    """Write a table's numbers as text."""
+    formats = {
+        column.name: Format([row.metrics[column.name] for row in table.rows if column.name in row.metrics])
+        for column in table.columns
+    }
+    on_device = any(row.peak_device_bytes is not None for row in table.rows)
+    headings = [Heading("#"), Heading("method", numeric=False)]
+    headings += [
+        Heading(
+            formatting.label(column.name, column.unit),
+            "↑" if column.higher_is_better else "↓",
+            primary=column.name == table.primary,
+        )
+        for column in table.columns
+    ]
+    headings += [Heading("seeds"), Heading("time (s)"), Heading("memory")]
+    headings += [Heading("GPU memory")] if on_device else []
+    headings += [Heading("paper", numeric=False)]
+    lines = tuple(_line(row, table, formats, on_device=on_device) for row in table.rows)
+    return Board(table, tuple(headings), lines, tuple(_failures(table)))
+
+
+def _failures(table: Table) -> Iterator[tuple[str, str]]:
+    """Runs of one method that failed alike share a sentence."""
+    seeds: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for row in table.rows:
+        for record in row.failures:
+            message = " ".join(record.failure.message.split()) if record.failure else ""
+            seeds[row.method, record.status.replace("_", " "), message or "no message"].append(str(record.seed))
+    for (method, status, message), failed in sorted(seeds.items()):
+        yield f"{method}, seed{'s' if len(failed) > 1 else ''} {', '.join(failed)}", f"{status}: {message}"
+
+
+def _line(row: Row, table: Table, formats: dict[str, Format], *, on_device: bool) -> Line:
+    cells = [Cell(NOTHING if row.rank is None else str(row.rank), row.rank), Cell(row.method)]
+    for column in table.columns:
+        summary = row.metrics.get(column.name)
+        cells.append(Cell(formats[column.name].interval(summary), summary.mean) if summary else Cell(NOTHING))
+    done, all_seeds = len(row.seeds), len(table.seeds)
+    cells.append(Cell(str(done) if done == all_seeds else f"{done} of {all_seeds}", done))
+    cells.append(Cell(formatting.seconds(row.seconds.mean), row.seconds.mean) if row.seconds else Cell(NOTHING))
+    peaks = (row.peak_bytes, row.peak_device_bytes) if on_device else (row.peak_bytes,)
+    cells += [Cell(NOTHING) if peak is None else Cell(formatting.size(peak), peak) for peak in peaks]
+    cells.append(Cell(row.paper or ""))
+    return Line(row.method, row.role, _mark(row), tuple(cells))
+
+
+def _mark(row: Row) -> str:
+    marks = ["reference"] if row.role == "reference" else []
+    if row.failures:
+        statuses = Counter(record.status.replace("_", " ") for record in row.failures)
+        marks.append(", ".join(f"{n} {status}" for status, n in sorted(statuses.items())))
+    return ", ".join(marks)

@@ -1,0 +1,33 @@
+"""Figures of the report: which functions draw a task's tables. Works without torch and without a display.
+
+A task adds a file here and its functions to `FIGURES`; tables of every task also get the general ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmark.ranking import Table
+from reports import frames
+from reports.figures import forgetting, general
+from reports.figures.canvas import Draw, Figure, Subject, look
+from reports.figures.palette import styles
+
+__all__ = ["FIGURES", "Figure", "draw"]
+
+GENERAL: tuple[Draw, ...] = (general.primary, general.primary_against_seconds)
+FIGURES: dict[str, tuple[Draw, ...]] = {
+    "forgetting": (forgetting.accuracy_against_forgetting, forgetting.accuracy_over_time),
+}
+
+
+def draw(tables: Sequence[Table]) -> dict[tuple[str, str, str], list[Figure]]:
+    """Draw every table's figures: (device, track, tier) -> figures. A figure without data is left out."""
+    chosen = styles(tables)
+    drawn = {}
+    with look():
+        for table in tables:
+            subject = Subject(table, frames.summary([table]), chosen)
+            found = [function(subject) for function in (*GENERAL, *FIGURES.get(table.task, ()))]
+            drawn[table.device, table.track, table.tier] = [figure for figure in found if figure is not None]
+    return drawn

@@ -1,0 +1,125 @@
+"""Figures that every track gets: the primary metric with its interval, and what it costs in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from benchmark.stats import Summary
+from reports import formatting, words
+from reports.figures.canvas import INK, MUTED, Figure, Subject, bare, finish, new
+from reports.figures.palette import REFERENCE
+from reports.figures.scatter import Point, scatter
+
+
+def primary(subject: Subject) -> Figure | None:
+    """Draw one bar per method with a result, in the order of the table; references are hollow."""
+    rows = _primary_rows(subject)
+    if not rows:
+        return None
+    name, direction = _axis(rows)
+    summaries = [Summary(row["n"], row["mean"], row["half_width_95"]) for row in rows]
+    written = formatting.Format(summaries)
+    drawing = new(5.6, 0.9 + 0.34 * len(rows))
+    axes = drawing.add_subplot()
+    for position, (row, summary) in enumerate(zip(rows, summaries, strict=True)):
+        reference = row["role"] == "reference"
+        colour = REFERENCE if reference else subject.styles[row["method"]].colour
+        axes.barh(position, summary.mean, height=0.62, color="white" if reference else colour, edgecolor=colour)
+        if summary.half_width is not None:
+            axes.errorbar(summary.mean, position, xerr=summary.half_width, color=INK, capsize=2.5, linewidth=1.1)
+        axes.annotate(
+            written.interval(summary),
+            (max(summary.mean + (summary.half_width or 0.0), 0.0), position),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            fontweight="bold" if row["rank"] == 1 else "normal",
+        )
+    names = [row["method"] + (" (ref.)" if row["role"] == "reference" else "") for row in rows]
+    axes.set_yticks(range(len(rows)), names, color=INK, fontsize=9)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    low = min(0.0, min(summary.mean - (summary.half_width or 0.0) for summary in summaries))
+    high = max(0.0, max(summary.mean + (summary.half_width or 0.0) for summary in summaries))
+    span = high - low or 1.0
+    axes.set_xlim(low - 0.02 * span if low < 0 else 0.0, high + 0.3 * span)  # room for the numbers
+    axes.set_xlabel(f"{name}, {direction}")
+    bare(axes, "left", "bottom")
+    return finish(
+        drawing,
+        subject,
+        "primary",
+        caption=f"{name} of every method with a result, {subject.seeds}; whiskers are 95 % intervals of the mean over "
+        f"seeds. {direction.capitalize()}. Hollow bars are references, which bound the track.",
+        alt=f"Bar chart of {name} on {words.title(subject.table.track)}: "
+        + "; ".join(f"{row['method']} {written.interval(s)}" for row, s in zip(rows, summaries, strict=True)),
+    )
+
+
+def primary_against_seconds(subject: Subject) -> Figure | None:
+    """Draw the primary metric against the seconds inside the method, with the Pareto front of the ranked methods."""
+    rows = [row for row in _primary_rows(subject) if row["method_seconds_mean"] > 0]
+    if not rows:
+        return None
+    name, direction = _axis(rows)
+    ranked = [(row["method_seconds_mean"], row["mean"]) for row in rows if row["rank"] is not None]
+    front = pareto(ranked, higher_is_better=rows[0]["higher_is_better"])
+    points = [
+        Point(
+            row["method"],
+            row["role"],
+            row["method_seconds_mean"],
+            row["mean"],
+            y_half=row["half_width_95"],
+            emphasis=row["rank"] is not None and (row["method_seconds_mean"], row["mean"]) in front,
+        )
+        for row in rows
+    ]
+    drawing = new(5.6, 4.0)
+    axes = drawing.add_subplot()
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("seconds inside the method (log scale), lower is better")
+    axes.set_ylabel(f"{name}, {direction}")
+    if len(front) > 1:
+        axes.step(*zip(*front, strict=True), where="post", color="#9AA5B1", linewidth=1.6, zorder=1)
+    scatter(axes, points, subject)
+    best = ", ".join(point.method for point in points if point.emphasis)
+    return finish(
+        drawing,
+        subject,
+        "primary-against-seconds",
+        caption=f"{name} against mean wall seconds inside the method, {subject.seeds}; vertical bars are 95 % "
+        "intervals. The grey line is the Pareto front: nothing ranked is both faster and better than those on it (bold). "
+        "Hollow grey marks are references.",
+        alt=f"Scatter plot of {name} against seconds on {words.title(subject.table.track)}. "
+        f"On the Pareto front: {best}.",
+    )
+
+
+def pareto(points: Iterable[tuple[float, float]], *, higher_is_better: bool) -> list[tuple[float, float]]:
+    """Return the (cost, quality) points that no other beats in both, by rising cost; of equals one is kept."""
+    sign = 1.0 if higher_is_better else -1.0
+    front: list[tuple[float, float]] = []
+    for cost, quality in sorted(points, key=lambda point: (point[0], -sign * point[1])):
+        if not front or sign * quality > sign * front[-1][1]:
+            front.append((cost, quality))
+    return front
+
+
+def _primary_rows(subject: Subject) -> list[dict[str, Any]]:
+    return subject.frame.filter(pl.col("primary")).to_dicts()
+
+
+def _axis(rows: list[dict[str, Any]]) -> tuple[str, str]:
+    """The primary metric's name with unit, and its direction in words."""
+    better = "higher" if rows[0]["higher_is_better"] else "lower"
+    return formatting.label(rows[0]["metric"], rows[0]["unit"]), f"{better} is better"

@@ -1,0 +1,112 @@
+"""Direct labels: names beside their points, placed so that they do not cover each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
+
+from reports.figures.canvas import INK, MUTED
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A name and its point in data coordinates; spread: half widths of its error bars, in data units."""
+
+    text: str
+    x: float
+    y: float
+    spread: tuple[float, float] = (0.0, 0.0)
+    bold: bool = False
+
+
+_FONT_SIZE = 8.5
+_NEAR = 10  # points; farther away a thin line ties the label to its point
+# Offsets in points and alignment, the most readable first: beside, then above and below, then farther away.
+_PLACES = [
+    (sign_x * reach, sign_y * rise, "left" if sign_x > 0 else "right" if sign_x < 0 else "center")
+    for reach, rise in ((8, 0), (7, 7), (0, 10), (10, 14), (0, 20), (14, 24), (0, 32))
+    for sign_y in ((1, -1) if rise else (1,))
+    for sign_x in ((1, -1) if reach else (0,))
+]
+
+
+def place(axes: Axes, labels: Sequence[Label]) -> None:
+    """Write the labels, each where it overlaps least with markers, error bars, other labels and the axes' border.
+
+    Greedy, in the order given, and deterministic. The axes' limits must be final, for they decide where points lie.
+    """
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("the axes belong to no figure, so nothing can be measured")
+    figure.draw_without_rendering()  # settles the layout
+    frame = axes.get_window_extent()
+    taken = [box for label in labels for box in _obstacles(axes, label)]
+    for label in labels:
+        boxes = _boxes(axes, label, figure.dpi / 72)
+        costs = [
+            sum(_overlap(box, other) for other in taken) + 4 * (_area(box) - _overlap(box, frame)) + 2 * position
+            for position, box in enumerate(boxes)
+        ]
+        chosen = costs.index(min(costs))
+        _annotate(axes, label, _PLACES[chosen])
+        taken.append(boxes[chosen])
+
+
+def _boxes(axes: Axes, label: Label, pixels: float) -> list[Bbox]:
+    """Boxes that the label would cover at each place; pixels: how many a point has."""
+    text = axes.text(0, 0, label.text, fontsize=_FONT_SIZE, fontweight=_weight(label))
+    size = text.get_window_extent()
+    text.remove()
+    x, y = axes.transData.transform((label.x, label.y))
+    boxes = []
+    for right, up, side in _PLACES:
+        left = x + right * pixels - {"left": 0.0, "center": 0.5, "right": 1.0}[side] * size.width
+        bottom = y + up * pixels - size.height / 2
+        boxes.append(Bbox.from_bounds(left, bottom, size.width, size.height).padded(1))
+    return boxes
+
+
+def _annotate(axes: Axes, label: Label, spot: tuple[float, float, str]) -> None:
+    right, up, side = spot
+    text = axes.annotate(
+        label.text,
+        (label.x, label.y),
+        xytext=(right, up),
+        textcoords="offset points",
+        ha=side,
+        va="center",
+        fontsize=_FONT_SIZE,
+        fontweight=_weight(label),
+        color=INK,
+        arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 4}
+        if abs(up) > _NEAR
+        else None,
+    )
+    text.set_in_layout(False)  # or the axes would shrink to make room, and the points move
+
+
+def _obstacles(axes: Axes, label: Label) -> list[Bbox]:
+    """Boxes in pixels of a point's marker and error bars, which no label should cover."""
+    transform = axes.transData
+    centre = transform.transform((label.x, label.y))
+    marker = Bbox([centre - 6, centre + 6])
+    across, up = label.spread
+    left, right = transform.transform((label.x - across, label.y)), transform.transform((label.x + across, label.y))
+    low, high = transform.transform((label.x, label.y - up)), transform.transform((label.x, label.y + up))
+    return [marker, Bbox([left - 1.5, right + 1.5]), Bbox([low - 1.5, high + 1.5])]
+
+
+def _weight(label: Label) -> str:
+    return "bold" if label.bold else "normal"
+
+
+def _area(box: Bbox) -> float:
+    return float(box.width * box.height)
+
+
+def _overlap(one: Bbox, other: Bbox) -> float:
+    shared = Bbox.intersection(one, other)
+    return _area(shared) if shared is not None else 0.0

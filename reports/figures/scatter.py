@@ -1,0 +1,54 @@
+"""Methods as labelled points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from reports.figures.canvas import Subject
+from reports.figures.labels import Label, place
+from reports.figures.palette import REFERENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A method at (x, y) in data units, with the half widths of its intervals (None without one)."""
+
+    method: str
+    role: str
+    x: float
+    y: float
+    x_half: float | None = None
+    y_half: float | None = None
+    emphasis: bool = False
+
+
+def scatter(axes: Axes, points: Sequence[Point], subject: Subject) -> None:
+    """Draw the points with their intervals and labels, references hollow and grey; call it last on the axes."""
+    for point in points:
+        style = subject.styles[point.method]
+        reference = point.role == "reference"
+        axes.errorbar(
+            point.x,
+            point.y,
+            xerr=point.x_half,
+            yerr=point.y_half,
+            color=REFERENCE if reference else style.colour,
+            marker=style.marker,
+            markersize=7.5,
+            markerfacecolor="white" if reference else style.colour,
+            markeredgecolor=REFERENCE if reference else "white",
+            elinewidth=1.2,
+            zorder=3,
+        )
+    axes.margins(0.15)
+    axes.autoscale_view()
+    place(
+        axes,
+        [
+            Label(point.method, point.x, point.y, (point.x_half or 0.0, point.y_half or 0.0), bold=point.emphasis)
+            for point in points
+        ],
+    )

@@ -1,0 +1,101 @@
+"""Tables and curves as polars frames: the source of every figure and of the CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from benchmark.ranking import Row, Table
+from benchmark.stats import Summary
+
+SUMMARY = {
+    "device": pl.String,
+    "task": pl.String,
+    "track": pl.String,
+    "tier": pl.String,
+    "comparison_class": pl.String,
+    "method": pl.String,
+    "role": pl.String,
+    "paper": pl.String,
+    "rank": pl.Int64,
+    "metric": pl.String,
+    "unit": pl.String,
+    "higher_is_better": pl.Boolean,
+    "primary": pl.Boolean,
+    "n": pl.Int64,
+    "mean": pl.Float64,
+    "half_width_95": pl.Float64,
+    "method_seconds_mean": pl.Float64,
+    "method_seconds_half_width_95": pl.Float64,
+    "peak_bytes": pl.Int64,
+    "peak_device_bytes": pl.Int64,
+    "failures": pl.Int64,
+}
+
+
+def summary(tables: Iterable[Table]) -> pl.DataFrame:
+    """One row per (device, track, tier, method, metric), in the order of the tables; columns: `SUMMARY`.
+
+    mean and half_width_95 are in `unit`, over the `n` seeds that have the metric. A method without any result has one
+    row without a metric.
+    """
+    rows = [line for table in tables for row in table.rows for line in _lines(table, row)]
+    return pl.DataFrame(rows, schema=SUMMARY)
+
+
+def curve(table: Table, name: str, columns: Sequence[str]) -> pl.DataFrame:
+    """Read the curve `name` of every run of a table: columns method, seed and `columns`, in the order of the table.
+
+    A record without the curve, or whose columns are missing or of unequal length, adds no rows.
+    """
+    parts = []
+    for row in table.rows:
+        for record in row.records:
+            found = record.curves.get(name, {})
+            values = {column: found.get(column, []) for column in columns}
+            if len({len(column) for column in values.values()}) == 1:
+                data = pl.DataFrame(values, schema=dict.fromkeys(columns, pl.Float64))
+                parts.append(
+                    data.select(pl.lit(row.method).alias("method"), pl.lit(record.seed).alias("seed"), *columns)
+                )
+    empty = {"method": pl.String, "seed": pl.Int32, **dict.fromkeys(columns, pl.Float64)}
+    return pl.concat(parts) if parts else pl.DataFrame(schema=empty)
+
+
+def _lines(table: Table, row: Row) -> list[dict[str, object]]:
+    common: dict[str, object] = {
+        "device": table.device,
+        "task": table.task,
+        "track": table.track,
+        "tier": table.tier,
+        "comparison_class": table.comparison_class,
+        "method": row.method,
+        "role": row.role,
+        "paper": row.paper,
+        "rank": row.rank,
+        "method_seconds_mean": row.seconds.mean if row.seconds else None,
+        "method_seconds_half_width_95": row.seconds.half_width if row.seconds else None,
+        "peak_bytes": row.peak_bytes,
+        "peak_device_bytes": row.peak_device_bytes,
+        "failures": len(row.failures),
+    }
+    measured: list[tuple[dict[str, object], Summary]] = [
+        (
+            {
+                "metric": column.name,
+                "unit": column.unit,
+                "higher_is_better": column.higher_is_better,
+                "primary": column.name == table.primary,
+            },
+            row.metrics[column.name],
+        )
+        for column in table.columns
+        if column.name in row.metrics
+    ]
+    if not measured:
+        return [{**common, "n": 0}]
+    return [
+        {**common, **metric, "n": value.n, "mean": value.mean, "half_width_95": value.half_width}
+        for metric, value in measured
+    ]

@@ -1,0 +1,55 @@
+"""Builds the report: every file is drawn from the same ranked tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.ranking import Table, tables
+from benchmark.store import Scan, Store
+from reports import markdown, output
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was built: the page to open, every file written (sorted), the ranked tables, and the files that are none."""
+
+    index: Path
+    files: tuple[Path, ...]
+    tables: tuple[Table, ...]
+    problems: tuple[str, ...]
+
+
+def gather(roots: Iterable[Path]) -> Scan:
+    """Read the stores under `roots` as one; a folder that does not exist is an empty store.
+
+    A record that lies in two stores counts once (`benchmark.ranking.tables`). Raises StoreError if a root is a file.
+    """
+    scans = [Store(root).scan() for root in roots]
+    return Scan(
+        tuple(record for scan in scans for record in scan.records),
+        tuple(problem for scan in scans for problem in scan.problems),
+    )
+
+
+def build(scan: Scan, out: Path, *, command: str = "heptathlon report") -> Report:
+    """Write `index.html`, `leaderboard.md`, `leaderboard.csv` and `figures/` into the folder `out`.
+
+    command: how to make this report again, printed on the page. Files of an earlier report are replaced, others left
+    alone. Raises StoreError if `out` cannot be written, or holds a file of ours' name that no report wrote.
+    """
+    # Imported here: matplotlib and polars take most of a second, which terminal tables need not wait for.
+    from reports import figures, frames, page
+
+    ranked = tables(scan.records)
+    output.check(out)
+    drawn = figures.draw(ranked)
+    files = {
+        "index.html": page.render(scan, ranked, drawn, command=command),
+        "leaderboard.md": markdown.render(ranked),
+        "leaderboard.csv": frames.summary(ranked).write_csv(),
+    }
+    files |= {figure.path: figure.svg for group in drawn.values() for figure in group}
+    output.write(files, out)
+    return Report(out / "index.html", tuple(out / name for name in sorted(files)), tuple(ranked), scan.problems)
