@@ -165,7 +165,9 @@ def _conclude(selection: Selection, tally: _Tally, out: Console, *, interrupted:
     text = f"{', '.join(parts)} in {duration(seconds)}"
     if interrupted:
         open_jobs = len(selection.pending) - tally.ok - len(tally.failed)
-        out.print(f"interrupted: {text}; {open_jobs} are left, and the same command continues with them", style="yellow")
+        out.print(
+            f"interrupted: {text}; {open_jobs} are left, and the same command continues with them", style="yellow"
+        )
     else:
         out.print(text, style="red" if tally.failed or tally.not_run else "green")
 

@@ -30,10 +30,14 @@ StoresOption = Annotated[list[Path], typer.Option("--store", help="Folder of rec
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output for a program to read.")]
 PluginOption = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="A Python file, or a folder of them, that registers methods or datasets; repeatable."),
+    typer.Option(
+        "--plugin", help="A Python file, or a folder of them, that registers methods or datasets; repeatable."
+    ),
 ]
 TaskOption = Annotated[Many | None, typer.Option("--task", help="Only this task; repeatable.")]
-TrackOption = Annotated[Many | None, typer.Option("--track", help="Only this track, as in forgetting.split; repeatable.")]
+TrackOption = Annotated[
+    Many | None, typer.Option("--track", help="Only this track, as in forgetting.split; repeatable.")
+]
 MethodOption = Annotated[Many | None, typer.Option("--method", help="Only this method; repeatable.")]
 
 
@@ -77,16 +81,22 @@ def _options(
 
 @app.command()
 def run(
-    tier: Annotated[Tier, typer.Option(help="How large: smoke seconds, quick a minute or two, standard, paper.")] = Tier.QUICK,
+    tier: Annotated[
+        Tier, typer.Option(help="How large: smoke seconds, quick a minute or two, standard, paper.")
+    ] = Tier.QUICK,
     task: TaskOption = None,
     track: TrackOption = None,
     method: MethodOption = None,
     seeds: Annotated[str, typer.Option(help="A count (3: seeds 0, 1, 2), a range (4-6) or a list (0,7).")] = "3",
-    data: Annotated[str, typer.Option(help="Use this dataset in place of the track's own; see heptathlon data list.")] = "",
+    data: Annotated[
+        str, typer.Option(help="Use this dataset in place of the track's own; see heptathlon data list.")
+    ] = "",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto: the first GPU if there is one.")] = "auto",
     store: StoreOption = Path("runs"),
     plugin: PluginOption = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Jobs at a time on a CPU; one per core by default.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Jobs at a time on a CPU; one per core by default.")
+    ] = None,
     time_limit: Annotated[float | None, typer.Option(min=0.001, help="Seconds that a method may take per job.")] = None,
     memory_limit: Annotated[
         float | None, typer.Option(min=0.001, help="GiB that a method may take; by default its share of the machine.")
@@ -156,7 +166,9 @@ def device(as_json: JsonOption = False) -> None:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A method, as in gpm, or one of its entries, as in forgetting.split/gpm.")],
+    name: Annotated[
+        str, typer.Argument(help="A method, as in gpm, or one of its entries, as in forgetting.split/gpm.")
+    ],
     plugin: PluginOption = None,
 ) -> None:
     """Check that a method keeps its tracks' contract: a smoke run of each, twice, with the same result."""

@@ -19,12 +19,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
 from benchmark import forkserver, measure, wire
-from benchmark.errors import ContestantFailure
+from benchmark.errors import ContestantError
 from benchmark.method_process import Method, Spec, serve
 
 _MAX_REPLY = 2**31 - 1
@@ -46,7 +45,7 @@ class Contestant(Protocol):
     def call(self, name: str, *arguments: Any, phase: str | None = None) -> Any:
         """Call the method and return its reply; its time goes to `phase` (by default the call's name).
 
-        Raises ContestantFailure for everything that can go wrong on the other side.
+        Raises ContestantError for everything that can go wrong on the other side.
         """
 
     def seconds(self, phase: str) -> float:
@@ -148,7 +147,7 @@ class Remote:
                 reply = self._receive()
         if "failure" in reply:
             failure = [str(part) for part in reply["failure"]]
-            raise ContestantFailure(*failure) if len(failure) == 3 else ContestantFailure("invalid_output", str(failure))
+            raise (ContestantError(*failure) if len(failure) == 3 else ContestantError("invalid_output", str(failure)))
         return reply.get("value")
 
     def _receive(self) -> dict[str, Any]:
@@ -161,11 +160,11 @@ class Remote:
             raise self._died() from None
         except (OSError, wire.WireError) as error:
             self._kill()
-            raise ContestantFailure("invalid_output", f"the contestant sent what is no reply: {error}") from None
+            raise ContestantError("invalid_output", f"the contestant sent what is no reply: {error}") from None
         finally:
             self._spent += time.perf_counter() - start
         if not isinstance(reply, dict):
-            raise ContestantFailure("invalid_output", f"the contestant replied {type(reply).__name__}")
+            raise ContestantError("invalid_output", f"the contestant replied {type(reply).__name__}")
         return reply
 
     def _left(self, start: float) -> float:
@@ -175,30 +174,31 @@ class Remote:
         """Kill a contestant beyond its limits. The process limits its own allocations too; this does not trust it."""
         if self._left(start) <= 0:
             self._kill()
-            raise ContestantFailure(
+            raise ContestantError(
                 "timeout",
-                f"no answer within the time limit of {self._limits.seconds:g} s; it was stopped. Raise it with --time-limit",
+                f"no answer within the time limit of {self._limits.seconds:g} s; it was stopped. "
+                "Raise it with --time-limit",
                 self._last_lines(),
             )
         resident = measure.usage(self._pid).resident_bytes
         if resident is not None and resident - (self.start_bytes or 0) > self._limits.bytes:
             self._kill()
-            raise ContestantFailure(
+            raise ContestantError(
                 "out_of_memory",
                 f"{resident - (self.start_bytes or 0)} bytes in use, over the limit of {self._limits.bytes}; it was "
                 "stopped. Raise it with --memory-limit",
                 self._last_lines(),
             )
 
-    def _died(self) -> ContestantFailure:
+    def _died(self) -> ContestantError:
         self._process.join(_GRACE_SECONDS)
         code = self._process.exitcode
         details = self._last_lines()
         if code is not None and code < 0:
             name = signal.Signals(-code).name
             hint = "; the kernel does this when memory runs out" if name == "SIGKILL" else ""
-            return ContestantFailure("crashed", f"the contestant's process was killed by {name}{hint}", details)
-        return ContestantFailure("crashed", f"the contestant's process ended by itself with exit code {code}", details)
+            return ContestantError("crashed", f"the contestant's process was killed by {name}{hint}", details)
+        return ContestantError("crashed", f"the contestant's process ended by itself with exit code {code}", details)
 
     def _last_lines(self, count: int = 20) -> str:
         try:
@@ -223,4 +223,4 @@ def _as_failure() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise ContestantFailure(*failure_of(error)) from error
+        raise ContestantError(*failure_of(error)) from error

@@ -83,12 +83,13 @@ def gradient_of(layer: nn.Linear | nn.Conv2d) -> Tensor:
 
 def patches(layer: nn.Conv2d, images: Tensor) -> Tensor:
     """The inputs of a convolution as it sees them (im2col): (n, fan-in, places), flattened as its weight is."""
+    assert not isinstance(layer.padding, str), "the standard networks pad by numbers"
     return F.unfold(
         images,
-        layer.kernel_size,  # type: ignore[arg-type]  # torch declares tuple[int, ...] here and below
-        dilation=layer.dilation,  # type: ignore[arg-type]
-        padding=layer.padding,  # type: ignore[arg-type]
-        stride=layer.stride,  # type: ignore[arg-type]
+        layer.kernel_size,
+        dilation=layer.dilation,
+        padding=layer.padding,
+        stride=layer.stride,
     )
 
 

@@ -7,7 +7,7 @@ from a seed. Nothing here downloads; `FixedDataset.fetch` does, and only the use
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, cast, runtime_checkable
@@ -73,19 +73,32 @@ class ProceduralDataset(Protocol):
         """Draw `per_class` images (1, size, size) of each listed class; labels index the list; order is shuffled."""
 
 
+@runtime_checkable
+class ScriptedDataset(ProceduralDataset, Protocol):
+    """Procedural characters, grouped by script."""
+
+    @property
+    def scripts(self) -> Mapping[str, tuple[int, ...]]:
+        """Class indices of each script, in order."""
+
+
 Dataset = FixedDataset | ProceduralDataset
 D = TypeVar("D", bound=type)
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetEntry:
-    """A registered dataset: what it is, under which licence, from where."""
+    """A registered dataset: what it is, under which licence, from where.
+
+    gives_way: a plug-in may take the name, as of a folder that the user happened to call `mnist`.
+    """
 
     name: str
     title: str
     licence: str
     source: str
     dataset: Dataset
+    gives_way: bool = False
 
 
 @dataclass
@@ -98,7 +111,7 @@ class Catalogue:
         """Class decorator: register an instance of the class, built without arguments, under `name`."""
 
         def register(cls: D) -> D:
-            if name in self.entries:
+            if name in self.entries and not self.entries[name].gives_way:
                 raise DuplicateNameError(f"dataset {name!r} is registered already; choose another name")
             dataset = cast(Dataset, cls())
             if not isinstance(dataset, FixedDataset | ProceduralDataset):
@@ -128,5 +141,5 @@ def data_root() -> Path:
 
 
 def cache_root() -> Path:
-    """Folder of what can be made again (rendered fonts, decoded images, hashes): $HEPTATHLON_CACHE, else ~/.cache/heptathlon."""
+    """Folder of what can be made again, such as decoded images: $HEPTATHLON_CACHE, else ~/.cache/heptathlon."""
     return Path(os.environ.get("HEPTATHLON_CACHE") or Path.home() / ".cache/heptathlon").expanduser()

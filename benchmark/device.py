@@ -23,7 +23,7 @@ _RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 def describe(name: str) -> Device:
     """Describe "cpu" or "cuda:<index>". Raises DeviceError for a device that this machine lacks."""
     cpu = _cpu_name()
-    common = {
+    common: dict[str, Any] = {
         "cores": available_cores(),
         "memory_bytes": int(psutil.virtual_memory().total),
         "cpu_name": cpu,

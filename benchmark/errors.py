@@ -42,7 +42,7 @@ class DeviceError(UsageError):
     """A device that this machine does not have."""
 
 
-class ContestantFailure(HeptathlonError):
+class ContestantError(HeptathlonError):
     """A contestant that did not deliver; the runner turns it into a record.
 
     status: one of `benchmark.record.FAILURES`; details: the last lines of the contestant's traceback or output.

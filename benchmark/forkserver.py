@@ -8,7 +8,16 @@ from __future__ import annotations
 import multiprocessing
 from multiprocessing import forkserver
 
-_PRELOAD = ["torch", "numpy", "benchmark.cli", "benchmark.method_process", "benchmark.continual", "benchmark.tasks"]
+# The first optimiser of a process imports torch._dynamo, which takes a second: better here once than in every job.
+_PRELOAD = [
+    "torch",
+    "torch._dynamo",
+    "numpy",
+    "benchmark.cli",
+    "benchmark.method_process",
+    "benchmark.continual",
+    "benchmark.tasks",
+]
 
 
 def start() -> None:

@@ -119,7 +119,7 @@ class Failure(_Model):
 class Record(_Model):
     """The result of one job."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     track: str
     method: str
     tier: str
@@ -176,7 +176,7 @@ def load(text: str, *, source: str) -> Record:
         data: Any = json.loads(text)
     except ValueError as error:
         raise RecordError(
-            f"{source}: not a complete JSON file ({error}); it was cut short or damaged: delete it and run the job again"
+            f"{source}: not a complete JSON file ({error}); cut short or damaged: delete it and run the job again"
         ) from None
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:

@@ -15,10 +15,10 @@ from typing import Any
 from benchmark import __version__, device, measure, models, plugins, training
 from benchmark.contestant import InProcess, Limits, Remote
 from benchmark.data import catalogue
-from benchmark.errors import ContestantFailure
+from benchmark.errors import ContestantError
 from benchmark.job import Job
 from benchmark.method_process import Spec
-from benchmark.record import Costs, Device, Failure, Provenance, Record, Software
+from benchmark.record import Costs, Failure, Provenance, Record, Software
 from benchmark.seeding import LOCAL_SALT
 from benchmark.source import Source
 from benchmark.task import Budget, Entry, Outcome, Track
@@ -146,7 +146,7 @@ def _contest(plan: Plan, spec: Spec, conditions: Conditions, data: Any, clock: m
             with player:
                 outcome = plan.track.rules.judge(player, plan.budget, data, clock)
                 player.finish()
-    except ContestantFailure as error:
+    except ContestantError as error:
         outcome, status, failure = None, error.status, Failure(message=str(error), details=error.details)
     phases = dict(player.clock.seconds) if player else {}
     if isinstance(player, Remote):

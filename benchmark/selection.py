@@ -1,4 +1,4 @@
-"""From the words of a command to plans: which jobs are meant, which are answered already, how long the rest will take."""
+"""From the words of a command to plans: which jobs are meant, which are answered, how long the rest will take."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ class Estimates:
         self.seen.setdefault((record.track, record.method, record.tier), []).append(record.costs.wall_seconds)
 
     def __call__(self, plan: Plan) -> float:
+        """Seconds that the plan is expected to take."""
         times = self.seen.get((plan.job.track, plan.job.method, plan.job.tier))
         return median(times) if times else plan.budget.seconds
 

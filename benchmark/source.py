@@ -66,7 +66,9 @@ class Source:
             if per_class is None:
                 raise DataError(f"dataset {self.entry.name!r} is drawn: say how many images per class")
             return dataset.draw(classes=classes, per_class=per_class, size=size, seed=where)
-        return _choose(self.read(split), self.entry.name, classes=classes, per_class=per_class, seed=derive(seed, split))
+        return _choose(
+            self.read(split), self.entry.name, classes=classes, per_class=per_class, seed=derive(seed, split)
+        )
 
 
 @lru_cache(maxsize=4)
@@ -75,9 +77,7 @@ def _read(entry: DatasetEntry, root: Path, split: Split) -> LabelledImages:
     return entry.dataset.load(split, root=root)
 
 
-def _choose(
-    pool: LabelledImages, name: str, *, classes: list[int], per_class: int | None, seed: int
-) -> LabelledImages:
+def _choose(pool: LabelledImages, name: str, *, classes: list[int], per_class: int | None, seed: int) -> LabelledImages:
     """Take a seeded choice of `per_class` images of each class, in a seeded order."""
     import torch
 

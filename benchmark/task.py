@@ -37,9 +37,7 @@ class Metric:
 
     def value(self, value: float, *, raw: list[float] | None = None, per: str = "") -> MetricValue:
         """Return the metric's value for a record; raw: the values per unit that it summarises."""
-        return MetricValue(
-            value=value, unit=self.unit, higher_is_better=self.higher_is_better, raw=raw or [], per=per
-        )
+        return MetricValue(value=value, unit=self.unit, higher_is_better=self.higher_is_better, raw=raw or [], per=per)
 
 
 @dataclass(frozen=True, slots=True)

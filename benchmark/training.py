@@ -33,9 +33,7 @@ class Schedule:
     floor: float = 1e-5
 
 
-def minibatches(
-    *tensors: Tensor, batch_size: int, generator: torch.Generator
-) -> Iterator[tuple[Tensor, ...]]:
+def minibatches(*tensors: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
     """One epoch of minibatches of tensors that share their first dimension, in a seeded order; the last may be short.
 
     Gathers once per epoch: slices of a shuffled copy are far cheaper than an index per step.

@@ -201,7 +201,9 @@ def report(roots: Sequence[Path], out: Path, *, as_json: bool) -> int:
     words += [f"--out {out}"] if out != Path("site") else []
     built = reports.build(scan, out, command=" ".join(["heptathlon report", *words]))
     if as_json:
-        _print_json({"index": str(built.index), "files": [str(f) for f in built.files], "problems": list(built.problems)})
+        _print_json(
+            {"index": str(built.index), "files": [str(f) for f in built.files], "problems": list(built.problems)}
+        )
     else:
         terminal.show(built.tables, screen)
         screen.print(f"page: {built.index}")

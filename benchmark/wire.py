@@ -78,7 +78,9 @@ def _pack(value: Any, buffers: list[bytes], where: str, depth: int) -> Any:
 def _pack_tensor(tensor: Tensor, buffers: list[bytes], where: str) -> dict[str, Any]:
     name = str(tensor.dtype).removeprefix("torch.")
     if name not in _DTYPES or tensor.layout != torch.strided:
-        raise WireError(f"{where} is a {tensor.layout} tensor of {tensor.dtype}; send a dense one of {', '.join(_DTYPES)}")
+        raise WireError(
+            f"{where} is a {tensor.layout} tensor of {tensor.dtype}; send a dense one of {', '.join(_DTYPES)}"
+        )
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     buffers.append(flat.view(torch.uint8).numpy().tobytes())
     return {_TENSOR: name, "shape": list(tensor.shape)}

@@ -10,7 +10,7 @@ import contextlib
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from filelock import FileLock, ReadWriteLock, Timeout
@@ -143,5 +143,7 @@ class LocalExecutor:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"cannot make {folder}: {error}; set HEPTATHLON_CACHE to a folder you can write") from error
+            raise StoreError(
+                f"cannot make {folder}: {error}; set HEPTATHLON_CACHE to a folder you can write"
+            ) from error
         return str(folder / f"{name}.lock")

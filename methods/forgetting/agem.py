@@ -15,7 +15,7 @@ from benchmark.tasks.forgetting import ContinualSetup, permuted, split
 @permuted.method("a-gem", role="baseline", paper="arXiv:1812.00420")
 @split.method("a-gem", role="baseline", paper="arXiv:1812.00420")
 class AGEM(SequentialLearner):
-    """capacity: examples kept over all tasks, as for experience replay;  reference_batch: of them per reference gradient."""
+    """capacity: examples kept over all tasks, as in replay;  reference_batch: drawn per reference gradient."""
 
     def __init__(self, setup: ContinualSetup, *, capacity: int = 200, reference_batch: int = 64) -> None:
         super().__init__(setup)
@@ -25,7 +25,7 @@ class AGEM(SequentialLearner):
     def before_step(self) -> None:
         """Project the gradient where it conflicts with the reference (eq. 11)."""
         images, labels, tasks = self._reservoir.draw(self._reference_batch)
-        # A head of a task not yet seen has no reference gradient, and the new head has no kept example: both count as 0.
+        # The new task's head has no kept example, and so no reference gradient: it counts as 0.
         parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
         loss = F.cross_entropy(self.model.mixed(images, tasks), labels)
         reference = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)

@@ -1,4 +1,4 @@
-"""Experience replay with a reservoir. Chaudhry et al.: On Tiny Episodic Memories in Continual Learning, arXiv:1902.10486.
+"""Experience replay. Chaudhry et al.: On Tiny Episodic Memories in Continual Learning, 2019, arXiv:1902.10486.
 
 Keep a uniform sample of all examples seen; every minibatch of the new task is joined by one from the sample.
 """

@@ -1,4 +1,4 @@
-"""Gradient Projection Memory. Saha, Garg, Roy: Gradient Projection Memory for Continual Learning, ICLR 2021, arXiv:2103.09762.
+"""GPM. Saha, Garg, Roy: Gradient Projection Memory for Continual Learning, ICLR 2021, arXiv:2103.09762.
 
 Per layer, keep an orthonormal basis M of the inputs that earlier tasks send through it. A gradient step that is
 orthogonal to M changes no output on those inputs, so each gradient G (outputs x inputs) becomes G - G M M^T.
@@ -158,9 +158,7 @@ class SplitGPM(GPM):
         growth: float = 0.003,
         samples: int = 125,
     ) -> None:
-        super().__init__(
-            setup, first_threshold=first_threshold, threshold=threshold, growth=growth, samples=samples
-        )
+        super().__init__(setup, first_threshold=first_threshold, threshold=threshold, growth=growth, samples=samples)
 
 
 class _GradientFrom(torch.autograd.Function):
@@ -172,7 +170,7 @@ class _GradientFrom(torch.autograd.Function):
         return output
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, Tensor]:
         (projected,) = ctx.saved_tensors
         return None, None, gradient.T @ projected
 

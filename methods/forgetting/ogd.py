@@ -90,7 +90,7 @@ class OGD(SequentialLearner):
     def before_step(self) -> None:
         """Subtract the gradient's projection onto the span of the kept ones."""
         moving = [(gradient_of(layer), kept) for layer, kept in zip(self.layers, self.kept, strict=True)]
-        weights = self._inverse @ sum(kept.inner(gradient.flatten(1)) for gradient, kept in moving)
+        weights = self._inverse @ torch.stack([kept.inner(gradient.flatten(1)) for gradient, kept in moving]).sum(0)
         for gradient, kept in moving:
             gradient.sub_(kept.combine(weights).view_as(gradient))
 
@@ -99,8 +99,7 @@ class OGD(SequentialLearner):
         chosen = self.choose(self._count, len(images))
         new = self._score_gradients(index, images[chosen], labels[chosen])
         self.kept = [old.joined(more) for old, more in zip(self.kept, new, strict=True)] if self.kept else new  # type: ignore[arg-type]
-        gram = sum(kept.gram() for kept in self.kept)
-        assert isinstance(gram, Tensor)
+        gram = torch.stack([kept.gram() for kept in self.kept]).sum(0)
         self._inverse = torch.linalg.pinv(gram, hermitian=True, rtol=1e-10).to(images.dtype)
 
     def memory(self) -> int:
