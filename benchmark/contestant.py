@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,8 @@ from typing import Any, Protocol
 
 from benchmark import forkserver, measure, wire
 from benchmark.errors import ContestantError
-from benchmark.method_process import Method, Spec, serve
+from benchmark.method_process import Method, Spec, failure_of, serve
+from benchmark.record import FAILURES
 
 _MAX_REPLY = 2**31 - 1
 _POLL_SECONDS = 0.1
@@ -135,20 +137,29 @@ class Remote:
         self.peak_device_bytes = peak if isinstance(peak, int) and peak > 0 else None
 
     def _request(self, message: dict[str, Any], phase: str | None) -> Any:
-        packed = wire.encode(message)
-        try:
-            self._connection.send_bytes(packed)
-        except OSError:
-            raise self._died() from None
+        self._send(wire.encode(message))
         if phase is None:
             reply = self._receive()
         else:
             with self.clock.running(phase):
                 reply = self._receive()
         if "failure" in reply:
-            failure = [str(part) for part in reply["failure"]]
-            raise (ContestantError(*failure) if len(failure) == 3 else ContestantError("invalid_output", str(failure)))
+            raise _failure(reply["failure"])
         return reply.get("value")
+
+    def _send(self, packed: bytes) -> None:
+        """Send a message; a contestant that does not take it within its time limit is killed, which ends the call."""
+        start = time.perf_counter()
+        watchdog = threading.Timer(max(self._left(start), 0.0), self._kill)
+        watchdog.start()
+        try:
+            self._connection.send_bytes(packed)
+        except OSError:
+            self._check(start)
+            raise self._died() from None
+        finally:
+            watchdog.cancel()
+            self._spent += time.perf_counter() - start
 
     def _receive(self) -> dict[str, Any]:
         start = time.perf_counter()
@@ -216,10 +227,15 @@ class Remote:
         self._process.join(_GRACE_SECONDS)
 
 
+def _failure(reply: Any) -> ContestantError:
+    """The failure that a contestant reports of itself; it need not be well formed."""
+    if isinstance(reply, list) and len(reply) == 3 and reply[0] in FAILURES:
+        return ContestantError(reply[0], str(reply[1]), str(reply[2]))
+    return ContestantError("invalid_output", "the contestant reported a failure that is none")
+
+
 @contextmanager
 def _as_failure() -> Iterator[None]:
-    from benchmark.method_process import failure_of
-
     try:
         yield
     except Exception as error:

@@ -55,6 +55,7 @@ class Table:
 
     device: str
     track: str
+    question: str
     tier: str
     comparison_class: str
     comparison: dict[str, str]
@@ -120,6 +121,7 @@ def _table(device: str, track: str, tier: str, group: list[Record]) -> Table:
     return Table(
         device=device,
         track=track,
+        question=max(inside, key=lambda record: (record.started_at, record.question)).question,
         tier=tier,
         comparison_class=chosen,
         comparison=parts,

@@ -11,9 +11,9 @@ import json
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from benchmark.errors import RecordError
+from benchmark.errors import RecordError, UsageError
 from benchmark.job import Job
 
 SCHEMA_VERSION = 1
@@ -120,6 +120,7 @@ class Record(_Model):
     """The result of one job."""
 
     schema_version: Literal[1] = 1
+    question: str = Field(description="what the track asks, for readers who have no rule book at hand")
     track: str
     method: str
     tier: str
@@ -140,6 +141,18 @@ class Record(_Model):
     comparison: dict[str, str] = Field(description="what must agree before two numbers may share a table")
     started_at: str
     in_process: bool = False
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Record:
+        try:
+            _ = self.job
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        if (self.status == "ok") != (self.failure is None):
+            raise ValueError(f"status {self.status!r} with failure {self.failure!r}")
+        if self.status == "ok" and self.primary not in self.metrics:
+            raise ValueError(f"no value of the primary metric {self.primary!r}")
+        return self
 
     @property
     def job(self) -> Job:
@@ -187,5 +200,5 @@ def load(text: str, *, source: str) -> Record:
         return Record.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RecordError(f"{source}: field {where!r}: {first['msg']}; run the job again") from None
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise RecordError(f"{source}: {where}: {first['msg']}; run the job again") from None

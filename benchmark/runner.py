@@ -99,6 +99,7 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
     costs = _costs(contest, clock, joules, energy.cover)
     outcome = contest.outcome
     return Record(
+        question=plan.track.question,
         track=plan.track.name,
         method=plan.entry.name,
         tier=plan.job.tier,

@@ -97,7 +97,7 @@ def select(request: Request, store: Store, conditions: Conditions, device_slug: 
     pending, answered = [], []
     missing: dict[str, list[Plan]] = {}
     for plan in chosen:
-        reason = plan.source.missing()
+        reason = _missing(plan)
         if reason:
             missing.setdefault(reason, []).append(plan)
             continue
@@ -114,6 +114,13 @@ def select(request: Request, store: Store, conditions: Conditions, device_slug: 
             pending.append(plan)
     by_reason = {reason: tuple(left_out) for reason, left_out in missing.items()}
     return Selection(tuple(pending), tuple(answered), by_reason, tuple(notes)), estimates
+
+
+def _missing(plan: Plan) -> str | None:
+    try:
+        return plan.source.missing()
+    except DataError as error:
+        return str(error)
 
 
 def _is_answered(plan: Plan, record: Record | None, conditions: Conditions) -> bool:

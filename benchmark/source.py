@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from benchmark.data import DatasetEntry, FixedDataset, LabelledImages, ProceduralDataset, Split, data_root
-from benchmark.errors import DataError
+from benchmark.errors import DataError, HeptathlonError
 from benchmark.seeding import derive
 
 
@@ -26,14 +28,17 @@ class Source:
     def missing(self) -> str | None:
         """Return None if the data can be read now, else what is missing and the remedy."""
         dataset = self.entry.dataset
-        return dataset.missing(self.root) if isinstance(dataset, FixedDataset) else None
+        if not isinstance(dataset, FixedDataset):
+            return None
+        with _named(self.entry):
+            return dataset.missing(self.root)
 
     def fingerprint(self) -> str:
         """Name and content hash: equal for two runs exactly if they saw the same data."""
         dataset = self.entry.dataset
-        return f"{self.entry.name}:" + (
-            dataset.fingerprint(self.root) if isinstance(dataset, FixedDataset) else dataset.fingerprint()
-        )
+        with _named(self.entry):
+            content = dataset.fingerprint(self.root) if isinstance(dataset, FixedDataset) else dataset.fingerprint()
+        return f"{self.entry.name}:{content}"
 
     @property
     def drawn(self) -> bool:
@@ -65,7 +70,8 @@ class Source:
         if isinstance(dataset, ProceduralDataset):
             if per_class is None:
                 raise DataError(f"dataset {self.entry.name!r} is drawn: say how many images per class")
-            return dataset.draw(classes=classes, per_class=per_class, size=size, seed=where)
+            with _named(self.entry):
+                return dataset.draw(classes=classes, per_class=per_class, size=size, seed=where)
         return _choose(
             self.read(split), self.entry.name, classes=classes, per_class=per_class, seed=derive(seed, split)
         )
@@ -74,7 +80,19 @@ class Source:
 @lru_cache(maxsize=4)
 def _read(entry: DatasetEntry, root: Path, split: Split) -> LabelledImages:
     assert isinstance(entry.dataset, FixedDataset)
-    return entry.dataset.load(split, root=root)
+    with _named(entry):
+        return entry.dataset.load(split, root=root)
+
+
+@contextmanager
+def _named(entry: DatasetEntry) -> Iterator[None]:
+    """Turn whatever a dataset plug-in raises into an error that names it."""
+    try:
+        yield
+    except HeptathlonError:
+        raise
+    except Exception as error:
+        raise DataError(f"dataset {entry.name!r} failed with {type(error).__name__}: {error}") from error
 
 
 def _choose(pool: LabelledImages, name: str, *, classes: list[int], per_class: int | None, seed: int) -> LabelledImages:

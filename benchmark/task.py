@@ -124,7 +124,8 @@ def registering_from(origin: str) -> Iterator[None]:
 class Track(Generic[M]):
     """One ranked setting of a task, and the registry of its methods, each of which implements the Protocol M.
 
-    name: `forgetting.permuted`;  version: raised when the rules change, so that old numbers are not mixed with new;
+    name: `forgetting.permuted`;  question: what it asks, in one sentence;
+    version: raised when the rules change, so that old numbers are not mixed with new;
     timing: its metric is a time, so its jobs run alone on the machine.
     """
 
@@ -132,7 +133,7 @@ class Track(Generic[M]):
         self,
         name: str,
         *,
-        title: str,
+        question: str,
         version: int,
         protocol: type[M],
         setup: type[Setup],
@@ -142,7 +143,7 @@ class Track(Generic[M]):
         timing: bool = False,
     ) -> None:
         self.name = name
-        self.title = title
+        self.question = question
         self.version = version
         self.protocol = protocol
         self.setup = setup

@@ -54,7 +54,7 @@ def registry(*, as_json: bool) -> None:
                 "tracks": [
                     {
                         "track": track.name,
-                        "title": track.title,
+                        "question": track.question,
                         "version": track.version,
                         "timing": track.timing,
                         "tiers": {tier: budget.data for tier, budget in track.tiers.items()},
@@ -79,7 +79,9 @@ def registry(*, as_json: bool) -> None:
         out.print(f"[bold]{task.name}[/]  {task.question}")
         for track in task.tracks:
             tiers = ", ".join(f"{tier} ({budget.data})" for tier, budget in track.tiers.items())
-            out.print(f"  [bold]{track.name}[/]  {track.title}\n    tiers: {tiers}\n    ranks by: {track.primary.name}")
+            out.print(
+                f"  [bold]{track.name}[/]  {track.question}\n    tiers: {tiers}\n    ranks by: {track.primary.name}"
+            )
             table = Table(box=None, padding=(0, 2, 0, 4), show_header=False)
             for entry in sorted(track.entries.values(), key=lambda entry: entry.name):
                 table.add_row(entry.name, entry.role, entry.paper or "")

@@ -15,17 +15,18 @@ NOTHING = "–"
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column: its words, its direction as an arrow (empty without one), and whether it is the primary metric."""
+    """A column: its name, its unit and direction (an arrow) where it has them, and whether it is the primary metric."""
 
     name: str
+    unit: str = ""
     arrow: str = ""
     numeric: bool = True
     primary: bool = False
 
     @property
     def text(self) -> str:
-        """Words and arrow, `ACC (%) ↑`."""
-        return f"{self.name} {self.arrow}".rstrip()
+        """The whole heading, `ACC (%) ↑`."""
+        return f"{formatting.label(self.name, self.unit)} {self.arrow}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,15 @@ def board(table: Table) -> Board:
     headings = [Heading("#"), Heading("method", numeric=False)]
     headings += [
         Heading(
-            formatting.label(column.name, column.unit),
+            formatting.label(column.name),
+            "" if column.unit in column.name.split("_") else column.unit,
             "↑" if column.higher_is_better else "↓",
             primary=column.name == table.primary,
         )
         for column in table.columns
     ]
-    headings += [Heading("seeds"), Heading("time (s)"), Heading("memory")]
-    headings += [Heading("GPU memory")] if on_device else []
+    headings += [Heading("seeds"), Heading("time", "s"), Heading("memory", "peak")]
+    headings += [Heading("GPU memory", "peak")] if on_device else []
     headings += [Heading("paper", numeric=False)]
     lines = tuple(_line(row, table, formats, on_device=on_device) for row in table.rows)
     return Board(table, tuple(headings), lines, tuple(_failures(table)))
@@ -108,5 +110,5 @@ def _mark(row: Row) -> str:
     marks = ["reference"] if row.role == "reference" else []
     if row.failures:
         statuses = Counter(record.status.replace("_", " ") for record in row.failures)
-        marks.append(", ".join(f"{n} {status}" for status, n in sorted(statuses.items())))
+        marks.append(", ".join(f"{status} ×{n}" if n > 1 else status for status, n in sorted(statuses.items())))
     return ", ".join(marks)

@@ -66,6 +66,12 @@ def label(name: str, unit: str = "") -> str:
     return f"{words} ({unit})" if unit and unit not in words.split() else words
 
 
+def track(name: str) -> str:
+    """Write a track's name for people, `Forgetting: permuted`."""
+    task, _, rest = name.replace("_", " ").partition(".")
+    return f"{task.capitalize()}: {rest}"
+
+
 def _places(value: float) -> int:
     """Decimals that leave three significant digits, six at most."""
     return min(max(2 - math.floor(math.log10(abs(value))), 0), 6) if value else 0

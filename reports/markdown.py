@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from benchmark.ranking import Table
-from reports import words
+from reports import formatting
 from reports.board import Board, Cell, Line, board
 
 LEGEND = (
@@ -35,7 +35,7 @@ def _section(drawn: Board) -> str:
         _line(rule),
         *(_line(_cells(line, drawn)) for line in drawn.lines),
     ]
-    parts = [f"### {_escape(words.title(table.track))} ({_escape(table.tier)})", "\n".join(lines)]
+    parts = [f"### {_escape(formatting.track(table.track))} ({_escape(table.tier)})", "\n".join(lines)]
     notes = [f"- **{_escape(run)}**: {_escape(text)}" for run, text in drawn.failures]
     notes += [f"- {_escape(note)}" for note in table.notes + table.set_aside]
     parts += ["\n".join(notes)] if notes else []

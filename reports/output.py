@@ -14,8 +14,8 @@ MANIFEST = ".heptathlon-report"
 """Names the files that the last report wrote, one a line: only these are ever replaced or removed."""
 
 
-def check(out: Path) -> None:
-    """Raise StoreError if nothing could be written into `out`; better before the figures are drawn than after."""
+def check(out: Path, names: Iterable[str]) -> None:
+    """Raise StoreError if `names` could not be written into `out`; better before the figures are drawn than after."""
     if out.exists() and not out.is_dir():
         raise StoreError(f"the report cannot be written: {out} is a file; name a folder with --out")
     try:
@@ -24,6 +24,7 @@ def check(out: Path) -> None:
             probe.write(b"x")
     except OSError as error:
         raise StoreError(_explain(out, error)) from error
+    _check_owned(out, names)
 
 
 def write(files: Mapping[str, str], out: Path) -> None:
@@ -32,13 +33,7 @@ def write(files: Mapping[str, str], out: Path) -> None:
     All text is on disk before the first old file is replaced, and the page comes last. Raises StoreError if `out` is
     not writable, or if a file that no report wrote is in the way; then nothing has changed.
     """
-    owned = _owned(out)
-    foreign = sorted(name for name in files if name not in owned and (out / name).exists())
-    if foreign:
-        raise StoreError(
-            f"{out / foreign[0]} was not written by heptathlon and is left alone; name another folder with --out, "
-            "or move the file"
-        )
+    owned = _check_owned(out, files)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".heptathlon-") as folder:
@@ -55,6 +50,18 @@ def write(files: Mapping[str, str], out: Path) -> None:
             _replace_manifest(staging, out, files)
     except OSError as error:
         raise StoreError(_explain(out, error)) from error
+
+
+def _check_owned(out: Path, names: Iterable[str]) -> set[str]:
+    """Return the files of the last report. Raises StoreError if one of `names` is there and is none of them."""
+    owned = _owned(out)
+    foreign = sorted(name for name in names if name not in owned and (out / name).exists())
+    if foreign:
+        raise StoreError(
+            f"{out / foreign[0]} was not written by heptathlon and is left alone; name another folder with --out, "
+            "or move the file"
+        )
+    return owned
 
 
 def _owned(out: Path) -> set[str]:

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from benchmark.ranking import Table
 from benchmark.record import Record
 from benchmark.store import Scan
-from reports import formatting, words
+from reports import formatting
 from reports.board import Board, board
 from reports.figures import Figure
 from reports.figures.palette import styles
@@ -103,8 +103,8 @@ def _device(
     views = [
         TrackView(
             anchor=_anchor(slug, table.track, table.tier),
-            title=words.title(table.track),
-            question=words.question(table.track),
+            title=formatting.track(table.track),
+            question=table.question,
             table=table,
             board=board(table),
             figures=figures.get((slug, table.track, table.tier), ()),
@@ -112,9 +112,9 @@ def _device(
         )
         for table in tables
     ]
-    facts = [formatting.count(newest.device.cores, "core"), f"{formatting.size(newest.device.memory_bytes)} of memory"]
+    facts = [formatting.count(newest.device.cores, "core"), f"{newest.device.memory_bytes / 2**30:.0f} GiB of memory"]
     if newest.device.device_memory_bytes is not None:
-        facts.append(f"{formatting.size(newest.device.device_memory_bytes)} on the device")
+        facts.append(f"{newest.device.device_memory_bytes / 2**30:.0f} GiB on the device")
     return DeviceView(
         anchor=_anchor(slug),
         slug=slug,
@@ -172,7 +172,9 @@ def _overview(devices: Sequence[DeviceView]) -> list[OverviewRow]:
     keys = sorted({(view.table.track, view.table.tier) for device in devices for view in device.tracks})
     found = {(device.slug, view.table.track, view.table.tier): view for device in devices for view in device.tracks}
     return [
-        OverviewRow(words.title(track), tier, [_entry(found.get((device.slug, track, tier))) for device in devices])
+        OverviewRow(
+            formatting.track(track), tier, [_entry(found.get((device.slug, track, tier))) for device in devices]
+        )
         for track, tier in keys
     ]
 
@@ -197,7 +199,7 @@ def _facts(records: Sequence[Record], tables: Sequence[Table]) -> list[str]:
         formatting.count(len({row.method for table in tables for row in table.rows}), "method"),
         formatting.count(len({table.device for table in tables}), "device"),
         formatting.count(len(records), "record"),
-        f"newest from {max(record.started_at for record in records)}",
+        f"newest of {max(record.started_at for record in records)[:10]}",
     ]
 
 

@@ -10,6 +10,8 @@ from benchmark.ranking import Table, tables
 from benchmark.store import Scan, Store
 from reports import markdown, output
 
+PAGE, MARKDOWN, CSV = "index.html", "leaderboard.md", "leaderboard.csv"
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -43,13 +45,13 @@ def build(scan: Scan, out: Path, *, command: str = "heptathlon report") -> Repor
     from reports import figures, frames, page
 
     ranked = tables(scan.records)
-    output.check(out)
+    output.check(out, (PAGE, MARKDOWN, CSV))
     drawn = figures.draw(ranked)
     files = {
-        "index.html": page.render(scan, ranked, drawn, command=command),
-        "leaderboard.md": markdown.render(ranked),
-        "leaderboard.csv": frames.summary(ranked).write_csv(),
+        PAGE: page.render(scan, ranked, drawn, command=command),
+        MARKDOWN: markdown.render(ranked),
+        CSV: frames.summary(ranked).write_csv(),
     }
     files |= {figure.path: figure.svg for group in drawn.values() for figure in group}
     output.write(files, out)
-    return Report(out / "index.html", tuple(out / name for name in sorted(files)), tuple(ranked), scan.problems)
+    return Report(out / PAGE, tuple(out / name for name in sorted(files)), tuple(ranked), scan.problems)

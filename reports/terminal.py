@@ -13,12 +13,12 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from benchmark.ranking import Table
-from reports import words
+from reports import formatting
 from reports.board import NOTHING, Board, Line, board
 
-_ASCII = str.maketrans({"±": "~", "↑": "(up)", "↓": "(down)", NOTHING: "-"})
+_ASCII = str.maketrans({"±": "~", "×": "x", "↑": "(up)", "↓": "(down)", NOTHING: "-"})
 _WIDEST = 10_000
-_EXPENDABLE = ("paper", "memory", "GPU memory", "time (s)", "seeds")
+_EXPENDABLE = ("paper", "memory", "GPU memory", "time", "seeds")
 
 
 def show(tables: Sequence[Table], console: Console) -> None:
@@ -42,7 +42,7 @@ def show(tables: Sequence[Table], console: Console) -> None:
     )
     _say(
         console,
-        "time: inside the method; memory: peak of its process; methods that failed on a seed are unranked",
+        "time: inside the method; memory: of its process; methods that failed on a seed are unranked",
         style="dim",
     )
 
@@ -50,7 +50,7 @@ def show(tables: Sequence[Table], console: Console) -> None:
 def _show(drawn: Board, console: Console) -> None:
     table = drawn.table
     _say(console, "")
-    _say(console, f"{words.title(table.track)}, {table.tier} tier", style="bold")
+    _say(console, f"{formatting.track(table.track)}, {table.tier} tier", style="bold")
     grid, left_out = _fitting(drawn, console)
     console.print(grid, crop=False)
     for run, text in drawn.failures:

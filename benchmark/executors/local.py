@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+import torch
 from filelock import FileLock, ReadWriteLock, Timeout
 
 from benchmark import device, runner
@@ -45,6 +47,7 @@ class LocalExecutor:
     ) -> None:
         on_gpu = conditions.device_name.startswith("cuda")
         self.workers = 1 if on_gpu or conditions.in_process else workers or device.available_cores()
+        torch.set_num_threads(1)  # judges share the cores with the contestants
         self._store = store
         self._conditions = conditions
         self._on_wait = on_wait
@@ -101,6 +104,9 @@ class LocalExecutor:
             return Done(plan, None, str(error))
         except HeptathlonError as error:
             return Done(plan, None, str(error))
+        except Exception as error:  # noqa: BLE001  a fault of ours in one job must not cost the others
+            lines = "".join(traceback.format_exception(error)).rstrip()
+            return Done(plan, None, f"a fault of the harness, not of the method; please report it\n{lines}")
         return Done(plan, record)
 
     @contextlib.contextmanager

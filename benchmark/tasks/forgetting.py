@@ -311,7 +311,7 @@ def _mlp(
 
 permuted: Track[ContinualLearner] = Track(
     "forgetting.permuted",
-    title="Permuted pixels: one head, the input changes (domain-incremental)",
+    question="One head for all tasks, each with its own permutation of the pixels: are the first still recognised?",
     version=1,
     protocol=ContinualLearner,
     setup=ContinualSetup,
@@ -334,7 +334,7 @@ def _convnet(data: str, *, seconds: float, tasks: int, classes: int, **sizes: An
 
 split: Track[ContinualLearner] = Track(
     "forgetting.split",
-    title="Split classes: one head per task, the classes change (task-incremental)",
+    question="One head per task, each with classes of its own: does the body keep what the first heads need?",
     version=1,
     protocol=ContinualLearner,
     setup=ContinualSetup,

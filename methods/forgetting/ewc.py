@@ -19,7 +19,7 @@ from benchmark.tasks.forgetting import ContinualSetup, permuted, split
 class EWC(SequentialLearner):
     """strength: the paper's lambda, chosen on seeds that are not reported;  samples: images per Fisher estimate."""
 
-    def __init__(self, setup: ContinualSetup, *, strength: float = 30.0, samples: int = 300) -> None:
+    def __init__(self, setup: ContinualSetup, *, strength: float = 20.0, samples: int = 300) -> None:
         super().__init__(setup)
         self._strength = strength
         self._samples = samples

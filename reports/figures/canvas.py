@@ -20,6 +20,8 @@ from reports.figures.palette import Style
 INK = "#1F2933"
 MUTED = "#52606D"
 GRID = "#E4E7EB"
+SMALL = (3.9, 3.1)
+"""Inches, at most: three such figures stand side by side on the page, where a point is 1/72 inch."""
 
 _LOOK: dict[Any, Any] = {  # matplotlib types the keys as one long Literal
     "font.family": "DejaVu Sans",

@@ -10,12 +10,12 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-from reports import frames, words
-from reports.figures.canvas import INK, MUTED, Figure, Subject, bare, finish, new
+from reports import formatting, frames
+from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, new
 from reports.figures.scatter import Point, scatter
 
 _HEAT = LinearSegmentedColormap.from_list("heat", ["#F1F6FB", "#C6DBEF", "#6BAED6", "#2171B5", "#08306B"])
-_PANELS_PER_ROW = 4
+_WIDTH = 10.3  # inches that the page has for panels
 _DECIMALS_UP_TO = 6  # tasks; more cells than that have no room for a decimal
 
 
@@ -28,11 +28,11 @@ def accuracy_over_time(subject: Subject) -> Figure | None:
     }
     if not matrices:
         return None
-    columns = min(len(matrices), _PANELS_PER_ROW)
-    lines = math.ceil(len(matrices) / columns)
     tasks = max(matrix.shape[0] for matrix in matrices.values())
-    side = max(1.75, 0.3 * tasks)
-    drawing = new(0.9 + columns * side, 0.5 + lines * (side + 0.25))
+    side = max(1.3, 0.26 * tasks)
+    lines = math.ceil(len(matrices) * (side + 0.15) / _WIDTH)
+    columns = math.ceil(len(matrices) / lines)
+    drawing = new(0.5 + columns * (side + 0.15), 0.4 + lines * (side + 0.4))
     panels = drawing.subplots(lines, columns, squeeze=False)
     finite = np.concatenate([matrix[np.isfinite(matrix)] for matrix in matrices.values()])
     norm = Normalize(math.floor(finite.min() / 10) * 10, max(math.ceil(finite.max() / 10) * 10, 1))
@@ -49,7 +49,7 @@ def accuracy_over_time(subject: Subject) -> Figure | None:
         "accuracy-over-time",
         caption=f"Accuracy (%) on each task (column) after learning each task (row), averaged over {subject.seeds}; "
         "the darker, the higher. The diagonal is fresh learning; fading down a column is forgetting.",
-        alt=f"Heat maps of accuracy over time on {words.title(subject.table.track)}, one for each of "
+        alt=f"Heat maps of accuracy over time on {formatting.track(subject.table.track)}, one for each of "
         f"{', '.join(matrices)}. Mean of the last row: "
         + "; ".join(f"{method} {np.nanmean(matrix[-1]):.1f} %" for method, matrix in matrices.items()),
     )
@@ -74,19 +74,19 @@ def accuracy_against_forgetting(subject: Subject) -> Figure | None:
     ]
     if not points:
         return None
-    drawing = new(5.6, 4.0)
+    drawing = new(*SMALL)
     axes = drawing.add_subplot()
     axes.axvline(0, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-    axes.set_xlabel("BWT (percentage points), right of 0: later tasks helped")
+    axes.set_xlabel("BWT (percentage points), higher is better")
     axes.set_ylabel("ACC (%), higher is better")
-    scatter(axes, points, subject)
+    scatter(axes, points, subject, lines=[(0.0, 0.0), (0.0, 100.0)])
     return finish(
         drawing,
         subject,
         "accuracy-against-forgetting",
         caption=f"Final accuracy over all tasks (ACC) against backward transfer (BWT), {subject.seeds}; bars are 95 % "
         "intervals. The farther left of the dashed line, the more was forgotten. Hollow grey marks are references.",
-        alt=f"Scatter plot of ACC against BWT on {words.title(subject.table.track)}: "
+        alt=f"Scatter plot of ACC against BWT on {formatting.track(subject.table.track)}: "
         + "; ".join(f"{point.method} ACC {point.y:.1f}, BWT {point.x:.1f}" for point in points),
     )
 
@@ -113,4 +113,5 @@ def _heat_map(axes: Axes, matrix: npt.NDArray[np.float64], norm: Normalize) -> N
     for (row, column), value in np.ndenumerate(matrix):
         if np.isfinite(value):
             colour = "white" if norm(value) > 0.55 else INK
-            axes.text(column, row, f"{value:.{places}f}", ha="center", va="center", fontsize=6.5, color=colour)
+            text = axes.text(column, row, f"{value:.{places}f}", ha="center", va="center", fontsize=6.5, color=colour)
+            text.set_in_layout(False)  # it lies inside its cell, and measuring hundreds of them is slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,8 +10,8 @@ import polars as pl
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmark.stats import Summary
-from reports import formatting, words
-from reports.figures.canvas import INK, MUTED, Figure, Subject, bare, finish, new
+from reports import formatting
+from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, new
 from reports.figures.palette import REFERENCE
 from reports.figures.scatter import Point, scatter
 
@@ -23,7 +24,8 @@ def primary(subject: Subject) -> Figure | None:
     name, direction = _axis(rows)
     summaries = [Summary(row["n"], row["mean"], row["half_width_95"]) for row in rows]
     written = formatting.Format(summaries)
-    drawing = new(5.6, 0.9 + 0.34 * len(rows))
+    drawing = new(*SMALL)
+    drawing.set_figheight(0.7 + 0.34 * len(rows))
     axes = drawing.add_subplot()
     for position, (row, summary) in enumerate(zip(rows, summaries, strict=True)):
         reference = row["role"] == "reference"
@@ -40,15 +42,15 @@ def primary(subject: Subject) -> Figure | None:
             fontsize=8.5,
             fontweight="bold" if row["rank"] == 1 else "normal",
         )
-    names = [row["method"] + (" (ref.)" if row["role"] == "reference" else "") for row in rows]
-    axes.set_yticks(range(len(rows)), names, color=INK, fontsize=9)
+    axes.set_yticks(range(len(rows)), [_named(row, subject) for row in rows], color=INK, fontsize=9)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.axvline(0, color=MUTED, linewidth=0.8)
     low = min(0.0, min(summary.mean - (summary.half_width or 0.0) for summary in summaries))
     high = max(0.0, max(summary.mean + (summary.half_width or 0.0) for summary in summaries))
     span = high - low or 1.0
-    axes.set_xlim(low - 0.02 * span if low < 0 else 0.0, high + 0.3 * span)  # room for the numbers
+    axes.set_xlim(low - 0.02 * span if low < 0 else 0.0, high + 0.42 * span)  # room for the numbers
+    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high + 0.1 * span])
     axes.set_xlabel(f"{name}, {direction}")
     bare(axes, "left", "bottom")
     return finish(
@@ -56,8 +58,9 @@ def primary(subject: Subject) -> Figure | None:
         subject,
         "primary",
         caption=f"{name} of every method with a result, {subject.seeds}; whiskers are 95 % intervals of the mean over "
-        f"seeds. {direction.capitalize()}. Hollow bars are references, which bound the track.",
-        alt=f"Bar chart of {name} on {words.title(subject.table.track)}: "
+        f"seeds. {direction.capitalize()}. In brackets: references (hollow), which bound the track, and unranked "
+        "methods, with the seeds they finished.",
+        alt=f"Bar chart of {name} on {formatting.track(subject.table.track)}: "
         + "; ".join(f"{row['method']} {written.interval(s)}" for row, s in zip(rows, summaries, strict=True)),
     )
 
@@ -81,26 +84,26 @@ def primary_against_seconds(subject: Subject) -> Figure | None:
         )
         for row in rows
     ]
-    drawing = new(5.6, 4.0)
+    drawing = new(*SMALL)
     axes = drawing.add_subplot()
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("seconds inside the method (log scale), lower is better")
+    axes.set_xlabel("seconds inside the method (log scale)")
     axes.set_ylabel(f"{name}, {direction}")
-    if len(front) > 1:
-        axes.step(*zip(*front, strict=True), where="post", color="#9AA5B1", linewidth=1.6, zorder=1)
-    scatter(axes, points, subject)
+    steps = [corner for (x, y), (after, _) in itertools.pairwise(front) for corner in ((x, y), (after, y))] + front[-1:]
+    axes.plot([x for x, _ in steps], [y for _, y in steps], color="#9AA5B1", linewidth=1.6, zorder=1)
+    scatter(axes, points, subject, lines=steps)
     best = ", ".join(point.method for point in points if point.emphasis)
     return finish(
         drawing,
         subject,
         "primary-against-seconds",
         caption=f"{name} against mean wall seconds inside the method, {subject.seeds}; vertical bars are 95 % "
-        "intervals. The grey line is the Pareto front: nothing ranked is both faster and better than those on it (bold). "
+        "intervals. The grey line is the Pareto front: no ranked method is faster and better than those on it (bold). "
         "Hollow grey marks are references.",
-        alt=f"Scatter plot of {name} against seconds on {words.title(subject.table.track)}. "
+        alt=f"Scatter plot of {name} against seconds on {formatting.track(subject.table.track)}. "
         f"On the Pareto front: {best}.",
     )
 
@@ -117,6 +120,13 @@ def pareto(points: Iterable[tuple[float, float]], *, higher_is_better: bool) -> 
 
 def _primary_rows(subject: Subject) -> list[dict[str, Any]]:
     return subject.frame.filter(pl.col("primary")).to_dicts()
+
+
+def _named(row: dict[str, Any], subject: Subject) -> str:
+    """The method's name, and in brackets why it has no rank."""
+    if row["role"] == "reference":
+        return f"{row['method']} (ref.)"
+    return row["method"] if row["rank"] else f"{row['method']} ({row['n']} of {len(subject.table.seeds)})"
 
 
 def _axis(rows: list[dict[str, Any]]) -> tuple[str, str]:

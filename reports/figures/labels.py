@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
@@ -33,17 +36,22 @@ _PLACES = [
 ]
 
 
-def place(axes: Axes, labels: Sequence[Label]) -> None:
+def place(axes: Axes, labels: Sequence[Label], lines: Sequence[tuple[float, float]] = ()) -> None:
     """Write the labels, each where it overlaps least with markers, error bars, other labels and the axes' border.
 
+    lines: corners, in data coordinates, of a line of horizontal and vertical parts that labels should not cross.
     Greedy, in the order given, and deterministic. The axes' limits must be final, for they decide where points lie.
     """
     figure = axes.get_figure(root=True)
     if figure is None:
         raise ValueError("the axes belong to no figure, so nothing can be measured")
-    figure.draw_without_rendering()  # settles the layout
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")  # settled: a second layout would move the points away from their labels
     frame = axes.get_window_extent()
     taken = [box for label in labels for box in _obstacles(axes, label)]
+    corners = [axes.transData.transform(corner) for corner in lines]
+    taken += [_around(start, end) for start, end in itertools.pairwise(corners)]
     for label in labels:
         boxes = _boxes(axes, label, figure.dpi / 72)
         costs = [
@@ -71,7 +79,7 @@ def _boxes(axes: Axes, label: Label, pixels: float) -> list[Bbox]:
 
 def _annotate(axes: Axes, label: Label, spot: tuple[float, float, str]) -> None:
     right, up, side = spot
-    text = axes.annotate(
+    axes.annotate(
         label.text,
         (label.x, label.y),
         xytext=(right, up),
@@ -85,18 +93,21 @@ def _annotate(axes: Axes, label: Label, spot: tuple[float, float, str]) -> None:
         if abs(up) > _NEAR
         else None,
     )
-    text.set_in_layout(False)  # or the axes would shrink to make room, and the points move
 
 
 def _obstacles(axes: Axes, label: Label) -> list[Bbox]:
     """Boxes in pixels of a point's marker and error bars, which no label should cover."""
     transform = axes.transData
     centre = transform.transform((label.x, label.y))
-    marker = Bbox([centre - 6, centre + 6])
     across, up = label.spread
-    left, right = transform.transform((label.x - across, label.y)), transform.transform((label.x + across, label.y))
-    low, high = transform.transform((label.x, label.y - up)), transform.transform((label.x, label.y + up))
-    return [marker, Bbox([left - 1.5, right + 1.5]), Bbox([low - 1.5, high + 1.5])]
+    left, right = transform.transform([(label.x - across, label.y), (label.x + across, label.y)])
+    low, high = transform.transform([(label.x, label.y - up), (label.x, label.y + up)])
+    return [Bbox([centre - 6, centre + 6]), _around(left, right), _around(low, high)]
+
+
+def _around(start: npt.NDArray[np.float64], end: npt.NDArray[np.float64]) -> Bbox:
+    """Box in pixels around a horizontal or vertical stroke."""
+    return Bbox([np.minimum(start, end) - 1.5, np.maximum(start, end) + 1.5])
 
 
 def _weight(label: Label) -> str:

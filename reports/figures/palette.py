@@ -12,7 +12,7 @@ from benchmark.ranking import Table
 # Okabe and Ito's set without its yellow, which is faint on white, and three of Paul Tol's muted set: told apart with
 # every common colour blindness, and by lightness in print.
 HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#332288", "#882255", "#999933")
-MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h")
+MARKERS = ("o", "s", "D", "^", "v", "p", "h", "<", ">")
 REFERENCE = "#6B7280"
 
 

@@ -25,8 +25,13 @@ class Point:
     emphasis: bool = False
 
 
-def scatter(axes: Axes, points: Sequence[Point], subject: Subject) -> None:
-    """Draw the points with their intervals and labels, references hollow and grey; call it last on the axes."""
+def scatter(
+    axes: Axes, points: Sequence[Point], subject: Subject, *, lines: Sequence[tuple[float, float]] = ()
+) -> None:
+    """Draw the points with their intervals and labels, references hollow and grey; call it last on the axes.
+
+    lines: corners of a line already drawn, in data units, which the labels keep clear of.
+    """
     for point in points:
         style = subject.styles[point.method]
         reference = point.role == "reference"
@@ -45,10 +50,8 @@ def scatter(axes: Axes, points: Sequence[Point], subject: Subject) -> None:
         )
     axes.margins(0.15)
     axes.autoscale_view()
-    place(
-        axes,
-        [
-            Label(point.method, point.x, point.y, (point.x_half or 0.0, point.y_half or 0.0), bold=point.emphasis)
-            for point in points
-        ],
-    )
+    labels = [
+        Label(point.method, point.x, point.y, (point.x_half or 0.0, point.y_half or 0.0), bold=point.emphasis)
+        for point in points
+    ]
+    place(axes, labels, lines)

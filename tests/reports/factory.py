@@ -58,6 +58,7 @@ def record(
     ok = status == "ok"
     values = {"ACC": 80.0 + seed, "BWT": -5.0} if metrics is None else dict(metrics)
     return Record(
+        question=fields.pop("question", "Does it keep what it learned first?"),
         track=track,
         method=method,
         tier=tier,

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark import contract, plugins
+from benchmark.errors import UnknownNameError
+from benchmark.tasks import all_tracks, find_track
+from benchmark.views import console
+
+plugins.load_datasets()
+plugins.load_methods()
+ENTRIES = [entry for track in all_tracks() for entry in track.entries.values()]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+def test_every_registered_method_keeps_the_contract(entry):
+    assert contract.check(entry) == []
+
+
+def test_the_seven_methods_are_on_both_tracks():
+    expected = {"finetune", "ewc", "er", "a-gem", "ogd", "joint", "gpm"}
+    for name in ("forgetting.permuted", "forgetting.split"):
+        assert set(find_track(name).entries) >= expected
+
+
+def test_the_check_finds_what_it_looks_for(registries):
+    assert plugins.load_paths([Path(__file__).parent / "rogues" / "misbehaving.py"]) == []
+    track = find_track("forgetting.permuted")
+    assert contract.check(track.find("well-behaved")) == [
+        "it names no paper: pass paper='arXiv:...' or another reference when registering"
+    ]
+
+
+def test_a_method_that_is_not_reproducible_breaks_it(registries, tmp_path):
+    plugin = tmp_path / "dice.py"
+    plugin.write_text(
+        '"""Dice."""\n'
+        "import time, torch\n"
+        "from benchmark.continual import SequentialLearner\n"
+        "from benchmark.tasks.forgetting import permuted\n"
+        "@permuted.method('dice', role='baseline')\n"
+        "class Dice(SequentialLearner):\n"
+        "    def __init__(self, setup, loaded=True):\n"
+        "        super().__init__(setup)\n"
+        "    def predict(self, index, images):\n"
+        "        return torch.rand(len(images), 10, generator=torch.Generator().manual_seed(time.time_ns()))\n"
+    )
+    assert plugins.load_paths([plugin]) == []
+    entry = find_track("forgetting.permuted").find("dice")
+    assert contract.check(entry) == [
+        "hyperparameter 'loaded' of its constructor is not a keyword with a literal default"
+    ]
+    plugin.write_text(plugin.read_text().replace("setup, loaded=True", "setup, *, loaded=True"))
+    plugins._loaded.discard(str(plugin))
+    find_track("forgetting.permuted").entries.pop("dice")
+    assert plugins.load_paths([plugin]) == []
+    (sentence,) = contract.check(find_track("forgetting.permuted").find("dice"))
+    assert sentence.startswith("two runs with one seed differ in ACC")
+
+
+def test_check_by_name():
+    out = console()
+    assert contract.check_named("forgetting.split/finetune", out) == 0
+    with pytest.raises(UnknownNameError, match="did you mean 'finetune'"):
+        contract.check_named("finetun", out)

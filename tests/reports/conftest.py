@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.record import Record
+from benchmark.store import Scan
+
+from .factory import record
+
+
+@pytest.fixture
+def results() -> list[Record]:
+    """Four methods of which one is a reference and one fails, three seeds, on two devices."""
+    return [
+        record(
+            method,
+            seed,
+            slug=slug,
+            role="reference" if method == "joint" else "method",
+            status="timeout" if method == "er" and seed == 2 else "ok",
+            metrics={"ACC": accuracy + seed, "BWT": -bwt - 0.5 * seed, "memory_floats": floats},
+            seconds=seconds,
+        )
+        for slug in ("cpu-test-2c", "cuda-test-80gb")
+        for method, accuracy, bwt, floats, seconds in (
+            ("gpm", 80.0, 3.0, 121_000.0, 2.6),
+            ("ewc", 70.0, 18.0, 358_400.0, 1.7),
+            ("er", 75.0, 9.0, 235_000.0, 1.9),
+            ("joint", 90.0, 0.0, 0.0, 5.1),
+        )
+        for seed in range(3)
+    ]
+
+
+@pytest.fixture
+def scan(results: list[Record]) -> Scan:
+    return Scan(tuple(results), ())
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "site"
