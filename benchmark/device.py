@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import re
+import subprocess
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ import psutil
 from benchmark.errors import DeviceError
 from benchmark.record import Device
 
+_NOISE = re.compile(r"\((r|tm|c)\)|\b(cpu|gpu|processor|\w+-cores?|\d+th gen)\b|\bw(ith|/) radeon.*|@.*")
 _RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 
 
@@ -38,11 +40,8 @@ def describe(name: str) -> Device:
         known = ", ".join(["cpu", *(f"cuda:{index}" for index in range(len(gpus)))])
         raise DeviceError(f"no device {name!r} on this machine; known: {known}")
     gpu = gpus[int(match[1])]
-    gibibytes = round(gpu["memory_bytes"] / 2**30)
-    model = slug(gpu["name"])
-    ending = "" if model.endswith("gb") else f"-{gibibytes}gb"
     return Device(
-        slug=f"cuda-{model}{ending}",
+        slug=f"cuda-{gpu_slug(gpu['name'], gpu['memory_bytes'])}",
         kind="cuda",
         name=gpu["name"],
         device_memory_bytes=gpu["memory_bytes"],
@@ -69,8 +68,18 @@ def available_cores() -> int:
 
 def slug(name: str) -> str:
     """Shorten a hardware name to lower-case words: "Intel(R) Xeon(R) Platinum 8592+" -> "intel-xeon-platinum-8592"."""
-    text = re.sub(r"\((r|tm|c)\)|\b(cpu|processor|\d+-core)\b|@.*", " ", name.lower())
-    return re.sub(r"[^a-z0-9]+", "-", text).strip("-") or "unknown"
+    return re.sub(r"[^a-z0-9]+", "-", _NOISE.sub(" ", name.lower())).strip("-") or "unknown"
+
+
+def gpu_slug(name: str, memory_bytes: int) -> str:
+    """Shorten a GPU's name, its memory last: "NVIDIA H100 80GB HBM3" -> "nvidia-h100-80gb".
+
+    The vendor's own figure stands where the name holds one: what the driver counts differs between drivers.
+    """
+    stated = re.search(r"\b(\d+) ?gb\b", name.lower())
+    gigabytes = stated[1] if stated else round(memory_bytes / 2**30)
+    model = slug(re.sub(r"\b(\d+ ?gb|hbm\d+e?)\b", " ", name.lower()))
+    return f"{model}-{gigabytes}gb"
 
 
 def list_gpus() -> list[dict[str, Any]]:
@@ -135,9 +144,21 @@ def _text(value: str | bytes) -> str:
 
 
 def _cpu_name() -> str:
+    """As the kernel tells it, else the system's own tool (ARM under Linux, macOS), else the bare architecture."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        kernel = Path("/proc/cpuinfo").read_text()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        kernel = ""
+    match = (
+        re.search(r"model name\s*:\s*(\S.*)", kernel)
+        or re.search(r"Model name:\s*(\w.*)", _output("lscpu"))
+        or re.search(r"(\S.*)", _output("sysctl", "-n", "machdep.cpu.brand_string"))
+    )
+    return match[1].strip() if match else platform.processor() or platform.machine()
+
+
+def _output(*words: str) -> str:
+    try:
+        return subprocess.run(words, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""

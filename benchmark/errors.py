@@ -56,7 +56,7 @@ class ContestantError(HeptathlonError):
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """Build the error for an unknown name, with the nearest known name as a suggestion."""
-    names = sorted(known)
+    names = sorted(str(name) for name in known)  # a StrEnum shows as its word
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
     return UnknownNameError(f"no {kind} {name!r}; {hint}")

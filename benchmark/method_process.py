@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import random
+import re
 import sys
 import threading
 import traceback
@@ -100,7 +101,7 @@ def serve(connection: Connection, log: str) -> None:
     with open(log, "ab", buffering=0) as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    faulthandler.enable()
+    faulthandler.enable(all_threads=False)
     method: Method | None = None
     while True:
         try:
@@ -126,7 +127,7 @@ def failure_of(error: BaseException) -> tuple[str, str, str]:
     lines = "".join(traceback.format_exception(error)).rstrip().splitlines()[-_DETAIL_LINES:]
     text = f"{type(error).__name__}: {error}".splitlines()[0][:500]
     if isinstance(error, wire.WireError):
-        status, text = "invalid_output", str(error).replace("value", "the reply", 1)
+        status, text = "invalid_output", re.sub(r"^value(\['value'\])?", "the reply", str(error))
     elif _is_out_of_memory(error):
         status = "out_of_memory"
     else:

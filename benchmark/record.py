@@ -36,6 +36,8 @@ def _finite(value: float) -> float:
 
 
 Finite = Annotated[float, AfterValidator(_finite)]
+Text = Annotated[str, AfterValidator(lambda text: text.encode("utf-8", "replace").decode())]
+"""What a contestant said, with "?" for what UTF-8 cannot write, as of a file name in another encoding."""
 
 
 class _Model(BaseModel):
@@ -112,8 +114,8 @@ class Provenance(_Model):
 class Failure(_Model):
     """Why there is no result: a sentence, and the last lines of the contestant's traceback or output."""
 
-    message: str
-    details: str = ""
+    message: Text
+    details: Text = ""
 
 
 class Record(_Model):
@@ -187,7 +189,7 @@ def load(text: str, *, source: str) -> Record:
     """
     try:
         data: Any = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(
             f"{source}: not a complete JSON file ({error}); cut short or damaged: delete it and run the job again"
         ) from None

@@ -14,6 +14,8 @@ from benchmark.runner import Conditions, Plan
 from benchmark.store import Store
 from benchmark.tasks import all_tracks, find_task, find_track
 
+_MOST_SEEDS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -56,15 +58,18 @@ class Estimates:
 
 def parse_seeds(text: str) -> tuple[int, ...]:
     """Read "3" as seeds 0, 1, 2; "4-6" as 4, 5, 6; "0,7" as these two. Raises UsageError for anything else."""
-    if re.fullmatch(r"[1-9]\d{0,3}", text):
-        return tuple(range(int(text)))
-    seeds: list[int] = []
+    text = text.strip()
+    spans: list[tuple[int, int]] = []
     for part in text.split(","):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
-        if match is None or (match[2] and int(match[2]) < int(match[1])) or len(text) > 200:
+        if match is None or len(text) > 200 or int(match[2] or match[1]) < int(match[1]):
             raise UsageError(f"cannot read seeds {text!r}; give a count (3), a range (4-6) or a list (0,7)")
-        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
-    return tuple(dict.fromkeys(seeds))
+        spans.append((int(match[1]), int(match[2] or match[1])))
+    if re.fullmatch(r"[1-9]\d*", text):
+        spans = [(0, int(text) - 1)]
+    if sum(last - first + 1 for first, last in spans) > _MOST_SEEDS:
+        raise UsageError(f"{text!r} is more than {_MOST_SEEDS} seeds; give fewer")
+    return tuple(dict.fromkeys(seed for first, last in spans for seed in range(first, last + 1)))
 
 
 def plans(request: Request) -> tuple[list[Plan], list[str]]:

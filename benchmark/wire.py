@@ -32,7 +32,11 @@ class WireError(ValueError):
 def encode(value: Any) -> bytes:
     """Write a value as a message. Raises WireError for anything that is not data."""
     buffers: list[bytes] = []
-    header = json.dumps(_pack(value, buffers, "value", 0)).encode()
+    packed = _pack(value, buffers, "value", 0)
+    try:
+        header = json.dumps(packed).encode()
+    except ValueError as error:  # an integer of thousands of digits
+        raise WireError(f"value cannot be written: {error}") from None
     return b"".join([len(header).to_bytes(8), header, *buffers])
 
 
@@ -57,10 +61,7 @@ def _pack(value: Any, buffers: list[bytes], where: str, depth: int) -> Any:
     if depth > _MAX_DEPTH:
         raise WireError(f"{where} is nested deeper than {_MAX_DEPTH} levels")
     if isinstance(value, np.ndarray | np.generic):
-        try:
-            value = torch.as_tensor(value)
-        except TypeError as error:
-            raise WireError(f"{where} is an array of {value.dtype}: {error}") from None
+        value = _from_numpy(value, where)
     if isinstance(value, Tensor):
         return _pack_tensor(value, buffers, where)
     if value is None or isinstance(value, bool | int | float | str):
@@ -75,13 +76,21 @@ def _pack(value: Any, buffers: list[bytes], where: str, depth: int) -> Any:
     raise WireError(f"{where} is a {type(value).__name__}; only tensors, numbers, strings and containers of them cross")
 
 
+def _from_numpy(array: np.ndarray[Any, Any] | np.generic, where: str) -> Tensor:
+    """Copy to a tensor: torch takes no negative strides or foreign byte orders, and warns of read-only memory."""
+    try:
+        return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
+    except TypeError as error:
+        raise WireError(f"{where} is an array of {array.dtype}: {error}") from None
+
+
 def _pack_tensor(tensor: Tensor, buffers: list[bytes], where: str) -> dict[str, Any]:
     name = str(tensor.dtype).removeprefix("torch.")
-    if name not in _DTYPES or tensor.layout != torch.strided:
+    if name not in _DTYPES or tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta:
         raise WireError(
             f"{where} is a {tensor.layout} tensor of {tensor.dtype}; send a dense one of {', '.join(_DTYPES)}"
         )
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    flat = tensor.detach().cpu().resolve_neg().contiguous().reshape(-1)
     buffers.append(flat.view(torch.uint8).numpy().tobytes())
     return {_TENSOR: name, "shape": list(tensor.shape)}
 
@@ -105,14 +114,20 @@ class _Reader:
     def _tensor(self, packed: dict[str, Any]) -> Tensor:
         dtype = _DTYPES.get(str(packed[_TENSOR]))
         shape = packed.get("shape")
-        sizes_ok = isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
-        if dtype is None or not sizes_ok or not isinstance(shape, list):
+        if dtype is None or not isinstance(shape, list) or not _countable(shape):
             raise WireError(f"no tensor of {packed[_TENSOR]!r} with shape {shape!r}")
         size = math.prod(shape) * dtype.itemsize
         if size > len(self.body) - self.position:
             raise WireError(f"a tensor of shape {shape} needs {size} bytes, {len(self.body) - self.position} are left")
         part = bytearray(self.body[self.position : self.position + size])  # a copy: writable, and aligned
         self.position += size
-        if not part:
-            return torch.empty(shape, dtype=dtype)
-        return torch.frombuffer(part, dtype=dtype).reshape(shape)
+        flat = torch.frombuffer(part, dtype=dtype) if part else torch.empty(0, dtype=dtype)
+        if dtype == torch.bool:
+            flat = flat.view(torch.uint8) != 0  # a byte of 7 is no truth value: sums would count it seven times
+        return flat.reshape(shape)
+
+
+def _countable(shape: list[Any]) -> bool:
+    """Whether these are sizes, and strides fit 64 bits even beside a size of 0."""
+    sizes_ok = all(type(size) is int and size >= 0 for size in shape)
+    return sizes_ok and math.prod(max(size, 1) for size in shape) < 2**60

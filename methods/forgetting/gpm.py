@@ -147,18 +147,26 @@ class GPM(SequentialLearner):
 
 @split.method("gpm", paper="arXiv:2103.09762")
 class SplitGPM(GPM):
-    """The paper's thresholds for split CIFAR-100: .97 for every layer, growing by .003 per task; 125 images."""
+    """threshold, growth, samples: the paper's for split CIFAR-100, where batch-norm centres what layers receive.
+
+    bare_threshold, bare_growth: in their place for a network without batch-norm. There all inputs share a mean that
+    holds most of the energy, and at .97 what is left out is enough to forget by: on CIFAR-10, seed 100 and 3 epochs,
+    .97, .99 and .995 gave BWT -5.8, -3.7 and -0.5.
+    """
 
     def __init__(
         self,
         setup: ContinualSetup,
         *,
-        first_threshold: float = 0.97,
         threshold: float = 0.97,
         growth: float = 0.003,
+        bare_threshold: float = 0.995,
+        bare_growth: float = 0.0005,
         samples: int = 125,
     ) -> None:
-        super().__init__(setup, first_threshold=first_threshold, threshold=threshold, growth=growth, samples=samples)
+        super().__init__(setup, first_threshold=threshold, threshold=threshold, growth=growth, samples=samples)
+        if not any(isinstance(module, _BatchNorm) for module in self.model.modules()):
+            self._thresholds, self._growth = (bare_threshold, bare_threshold), bare_growth
 
 
 class _GradientFrom(torch.autograd.Function):
