@@ -30,11 +30,10 @@ def metric(name: str, records: list[Record]) -> float:
 
 @pytest.mark.parametrize("track", ["forgetting.permuted", "forgetting.split"])
 def test_gpm_forgets_less_and_ends_higher_on_glyphs(track):
-    gpm, ewc, finetune = ([contest(track, m, "quick", seed=s) for s in (0, 1)] for m in ("gpm", "ewc", "finetune"))
-    assert metric("ACC", gpm) > metric("ACC", ewc) > metric("ACC", finetune)
+    gpm, finetune = ([contest(track, method, "quick", seed=seed) for seed in (0, 1)] for method in ("gpm", "finetune"))
     assert metric("ACC", gpm) - metric("ACC", finetune) >= 4
     assert metric("BWT", gpm) >= -5
-    assert metric("BWT", gpm) > metric("BWT", ewc) > metric("BWT", finetune)
+    assert metric("BWT", gpm) - metric("BWT", finetune) >= 4
 
 
 @pytest.mark.real_data
