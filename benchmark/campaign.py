@@ -38,46 +38,56 @@ class _Tally:
     not_run: list[str] = field(default_factory=list)
 
 
-def run(
-    request: Request,
-    *,
-    store_root: Path,
-    device_name: str,
-    plugins: Sequence[Path],
-    workers: int | None,
-    time_limit: float | None,
-    memory_limit: int | None,
-    in_process: bool,
-    as_json: bool,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a request is run: the options of the command. memory_limit: bytes; time_limit: seconds; None: the default."""
+
+    store_root: Path
+    device_name: str
+    plugins: Sequence[Path]
+    workers: int | None
+    time_limit: float | None
+    memory_limit: int | None
+    in_process: bool
+    as_json: bool
+
+
+def run(request: Request, options: Options) -> int:
     """Run what the request names and is not answered yet; return the exit code, 0 or 1, or 130 if interrupted.
 
     Raises UsageError for wrong words and StoreError, before the first job, for a store that cannot be written.
     """
-    if not in_process:
-        forkserver.start()
-    out = console(stderr=as_json)
-    problems = load_plugins(plugins, out)
-    # Imported after the fork server has started: both import torch, side by side.
+    if options.in_process:
+        return _run(request, options)
+    forkserver.start()  # it imports torch side by side with this process
+    try:
+        return _run(request, options)
+    finally:
+        forkserver.stop()
+
+
+def _run(request: Request, options: Options) -> int:
+    out = console(stderr=options.as_json)
+    problems = load_plugins(options.plugins, out)
     from benchmark import device
     from benchmark.contestant import Limits
     from benchmark.executors.local import LocalExecutor
     from benchmark.runner import Conditions
 
-    name = device.resolve(device_name)
-    store = Store(store_root)
+    name = device.resolve(options.device_name)
+    store = Store(options.store_root)
     store.check_writable()
-    cores = 1 if name.startswith("cuda") else workers or device.available_cores()
+    cores = 1 if name.startswith("cuda") else options.workers or device.available_cores()
     limits = Limits(
-        seconds=time_limit or TIME_LIMITS[Tier(request.tier)],
-        bytes=memory_limit or int(psutil.virtual_memory().total * _MEMORY_SHARE / cores),
+        seconds=options.time_limit or TIME_LIMITS[Tier(request.tier)],
+        bytes=options.memory_limit or int(psutil.virtual_memory().total * _MEMORY_SHARE / cores),
     )
-    conditions = Conditions(name, limits, in_process)
+    conditions = Conditions(name, limits, options.in_process)
     slug = device.describe(name).slug
     selection, estimates = select(request, store, conditions, slug)
-    _announce(selection, out, slug, store_root)
+    _announce(selection, out, slug, options.store_root)
     executor = LocalExecutor(
-        store, conditions, workers=workers, on_wait=lambda what: out.print(f"waiting: {what}", style="yellow")
+        store, conditions, workers=options.workers, on_wait=lambda what: out.print(f"waiting: {what}", style="yellow")
     )
     tally = _Tally()
     start = time.perf_counter()
@@ -89,8 +99,9 @@ def run(
     except KeyboardInterrupt:
         interrupted = True
     _conclude(selection, tally, out, interrupted=interrupted, seconds=time.perf_counter() - start)
-    if as_json:
-        print(json.dumps(_summary(selection, tally, problems, slug, store_root, interrupted=interrupted), indent=1))
+    if options.as_json:
+        summary = _summary(selection, tally, problems, slug, options.store_root, interrupted=interrupted)
+        print(json.dumps(summary, indent=1))
     if interrupted:
         return 130
     return 1 if tally.failed or tally.not_run or selection.missing_data else 0

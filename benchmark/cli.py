@@ -113,8 +113,7 @@ def run(
     request = selection.Request(
         tier.value, selection.parse_seeds(seeds), task or [], track or [], method or [], data, rerun
     )
-    code = campaign.run(
-        request,
+    options = campaign.Options(
         store_root=store,
         device_name=device,
         plugins=plugin or [],
@@ -124,7 +123,7 @@ def run(
         in_process=in_process,
         as_json=as_json,
     )
-    raise typer.Exit(code)
+    raise typer.Exit(campaign.run(request, options))
 
 
 @app.command()

@@ -44,7 +44,7 @@ def describe(name: str) -> Device:
         slug=f"cuda-{gpu_slug(gpu['name'], gpu['memory_bytes'])}",
         kind="cuda",
         name=gpu["name"],
-        device_memory_bytes=gpu["memory_bytes"],
+        device_memory_bytes=gpu["memory_bytes"] or None,
         driver=gpu["driver"],
         **common,
     )
@@ -79,30 +79,58 @@ def gpu_slug(name: str, memory_bytes: int) -> str:
     stated = re.search(r"\b(\d+) ?gb\b", name.lower())
     gigabytes = stated[1] if stated else round(memory_bytes / 2**30)
     model = slug(re.sub(r"\b(\d+ ?gb|hbm\d+e?)\b", " ", name.lower()))
-    return f"{model}-{gigabytes}gb"
+    return f"{model}-{gigabytes}gb" if gigabytes else model
 
 
 def list_gpus() -> list[dict[str, Any]]:
-    """Name, memory and driver of each NVIDIA GPU; empty without one or without its driver."""
+    """Name, memory and driver of each NVIDIA GPU that torch sees, in its order; empty without one or without driver."""
     import pynvml
 
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
-    try:
+        handles = _visible_gpus()
         driver = _text(pynvml.nvmlSystemGetDriverVersion())
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
         return [
-            {
-                "name": _text(pynvml.nvmlDeviceGetName(handle)),
-                "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
-                "driver": driver,
-            }
+            {"name": _text(pynvml.nvmlDeviceGetName(handle)), "memory_bytes": _gpu_memory(handle), "driver": driver}
             for handle in handles
         ]
-    finally:
-        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return []
+
+
+def _visible_gpus() -> list[Any]:
+    """NVML's handles of the GPUs that CUDA_VISIBLE_DEVICES leaves, in its order; an unknown one hides all after it.
+
+    `benchmark.forkserver` asks CUDA for NVML's own order (by PCI bus), so that indices mean the same to both.
+    """
+    import pynvml
+
+    every = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return every
+    names = [(str(index), _text(pynvml.nvmlDeviceGetUUID(handle))) for index, handle in enumerate(every)]
+    visible = []
+    for word in filter(None, (part.strip() for part in chosen.split(","))):
+        matching = [
+            handle
+            for handle, (index, uuid) in zip(every, names, strict=True)
+            if word == index or (word.startswith("GPU-") and uuid.startswith(word))
+        ]
+        if not matching:
+            break
+        visible += matching[:1]
+    return visible
+
+
+def _gpu_memory(handle: Any) -> int:
+    """Bytes on the board; 0 for a GPU that shares the host's memory and has no counter of its own."""
+    import pynvml
+
+    try:
+        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+    except pynvml.NVMLError:
+        return 0
 
 
 def energy_counter(name: str) -> Callable[[], float | None] | None:
@@ -124,8 +152,8 @@ def _gpu_joules(index: int) -> Callable[[], float | None]:
     def read() -> float | None:
         try:
             pynvml.nvmlInit()
-            return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(pynvml.nvmlDeviceGetHandleByIndex(index))) / 1e3
-        except pynvml.NVMLError:
+            return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(_visible_gpus()[index])) / 1e3
+        except (pynvml.NVMLError, IndexError):
             return None
 
     return read

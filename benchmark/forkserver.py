@@ -5,8 +5,12 @@ A module of its own because it must not import torch itself: the server and this
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
 from multiprocessing import forkserver
+
+import psutil
 
 # The first optimiser of a process imports torch._dynamo, which takes a second: better here once than in every job.
 _PRELOAD = [
@@ -21,6 +25,15 @@ _PRELOAD = [
 
 
 def start() -> None:
-    """Start the server if it does not run yet; it ends with this process."""
+    """Start the server if it does not run yet; it ends with this process, once it has imported what it is to import."""
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # number GPUs as `benchmark.device` does
     multiprocessing.set_forkserver_preload(_PRELOAD)
     forkserver.ensure_running()
+
+
+def stop() -> None:
+    """End the server now, so that whoever reads this process's output through a pipe need not wait for its imports."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if any("multiprocessing.forkserver" in word for word in child.cmdline()):
+                child.kill()

@@ -93,7 +93,8 @@ class Store:
             try:
                 self._read(path)
             except RecordError:
-                os.replace(path, path.with_suffix(".json.unreadable"))
+                aside = [path.with_suffix(f".json.unreadable{suffix}") for suffix in ["", *range(2, 1000)]]
+                os.replace(path, next(free for free in aside if not free.exists()))
 
 
 def _write_atomically(path: Path, text: str) -> None:

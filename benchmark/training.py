@@ -132,7 +132,7 @@ def _split(
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     count = len(tensors[0])
     order = torch.randperm(count, generator=generator).to(tensors[0].device)
-    kept = count - round(count * fraction)
+    kept = count - max(1, round(count * fraction))
     return tuple(tensor[order[:kept]] for tensor in tensors), tuple(tensor[order[kept:]] for tensor in tensors)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -32,7 +33,12 @@ def duration(seconds: float) -> str:
 
 
 def load_plugins(paths: Sequence[Path], out: Console | None = None) -> list[str]:
-    """Load our plug-ins, entry points and the given paths; print what is broken, and return it, and go on."""
+    """Load our plug-ins, entry points and the given paths; print what is broken, and return it, and go on.
+
+    Raises ModuleNotFoundError if torch is missing: then all are broken, for one reason.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
     from benchmark import plugins
 
     problems = [str(p) for p in [*plugins.load_datasets(), *plugins.load_methods(), *plugins.load_paths(paths)]]

@@ -345,7 +345,16 @@ split: Track[ContinualLearner] = Track(
             "glyphs", seconds=0.2, tasks=2, classes=3, train=10, test=10, size=12, epochs=2, batch_size=10
         ),
         Tier.QUICK: _convnet(
-            "glyphs", seconds=3, tasks=5, classes=6, train=60, test=50, size=14, epochs=8, batch_size=20, learning_rate=0.1
+            "glyphs",
+            seconds=3,
+            tasks=5,
+            classes=6,
+            train=60,
+            test=50,
+            size=14,
+            epochs=8,
+            batch_size=20,
+            learning_rate=0.1,
         ),
         Tier.STANDARD: _convnet("cifar10", seconds=300, tasks=5, classes=2, epochs=5, batch_size=32),
         # Appendix of the paper and its released code: rate .01, divided by 2 after 6 epochs without a better

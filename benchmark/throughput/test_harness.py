@@ -33,7 +33,7 @@ def _run(track: str, tier: str) -> Record:
 @pytest.mark.parametrize("track", ["forgetting.permuted", "forgetting.split"])
 def test_job(benchmark: BenchmarkFixture, track: str, tier: str) -> None:
     """A whole job of GPM; extra_info holds the harness's own seconds in the last round, and its share of the job."""
-    record = benchmark.pedantic(_run, args=(track, tier), rounds=3 if tier == "quick" else 10)
+    record: Record = benchmark.pedantic(_run, args=(track, tier), rounds=3 if tier == "quick" else 10)  # type: ignore[no-untyped-call]
     assert record.status == "ok"
     costs = record.costs
     assert 0 < costs.harness_seconds < costs.wall_seconds

@@ -17,7 +17,7 @@ from benchmark.tasks.forgetting import ContinualSetup, permuted, split
 @permuted.method("ewc", role="baseline", paper="arXiv:1612.00796")
 @split.method("ewc", role="baseline", paper="arXiv:1612.00796")
 class EWC(SequentialLearner):
-    """strength: the lambda of the paper, chosen on seeds 100 to 105 of the quick tier;  samples: images per Fisher estimate."""
+    """strength: the paper's lambda, chosen on seeds 100 to 105 (quick tier);  samples: images per Fisher."""
 
     def __init__(self, setup: ContinualSetup, *, strength: float = 50.0, samples: int = 300) -> None:
         super().__init__(setup)

@@ -79,9 +79,9 @@ class TestRun:
 
     def test_limits_from_the_command(self, tmp_path):
         words = (*SMOKE, "--plugin", ROGUES, "--method", "sleeps", "--method", "hoards", "--seeds", "1")
-        done = heptathlon(*words, "--time-limit", "20", "--memory-limit", "0.5", cwd=tmp_path)
+        done = heptathlon(*words, "--time-limit", "8", "--memory-limit", "0.5", cwd=tmp_path)
         assert done.returncode == 1
-        assert "sleeps/smoke-0: timeout: no answer within the time limit of 20 s" in done.stdout
+        assert "sleeps/smoke-0: timeout: no answer within the time limit of 8 s" in done.stdout
         assert "hoards/smoke-0: out_of_memory" in done.stdout
 
     def test_a_broken_plugin_is_named_with_its_line_and_the_rest_runs(self, tmp_path):

@@ -68,6 +68,7 @@ def test_cpu_names(name: str, slug: str) -> None:
         ("NVIDIA H100 NVL", 95830, "nvidia-h100-nvl-94gb"),
         ("NVIDIA H200", 143771, "nvidia-h200-140gb"),
         ("NVIDIA A100-SXM4-40GB", 40536, "nvidia-a100-sxm4-40gb"),
+        ("NVIDIA GH200 480GB", 97871, "nvidia-gh200-480gb"),
         ("NVIDIA A100 80GB PCIe", 81920, "nvidia-a100-pcie-80gb"),
         ("Tesla V100-SXM2-16GB", 16160, "tesla-v100-sxm2-16gb"),
         ("Tesla T4", 15360, "tesla-t4-15gb"),

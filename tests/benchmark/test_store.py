@@ -77,6 +77,10 @@ def test_an_unreadable_file_is_set_aside(store: Store, make_record: Make, conten
     assert store.find(DEVICE, JOB) == make_record()
     assert path.with_name("quick-0.json.unreadable").read_bytes() == content
     assert store.scan() == Scan((make_record(),), ())
+    path.write_bytes(content + b" ")  # a second one does not replace the first
+    store.write(make_record())
+    assert path.with_name("quick-0.json.unreadable").read_bytes() == content
+    assert path.with_name("quick-0.json.unreadable2").read_bytes() == content + b" "
 
 
 def test_scan_says_what_is_no_record_and_returns_the_others(store: Store, make_record: Make) -> None:

@@ -19,7 +19,6 @@ from benchmark.plugins import load_datasets
 
 IDX = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 CIFAR = {"cifar10": "CIFAR10", "cifar100": "CIFAR100"}
-REAL = Path(os.environ.get("HEPTATHLON_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 
 
 @pytest.fixture(autouse=True)
@@ -172,18 +171,18 @@ def test_cifar_from_pictures(place: str, tmp_path: Path) -> None:
     assert len(dataset.fingerprint(tmp_path)) == 32
 
 
-def real(name: str) -> FixedDataset:
+def real(name: str, root: Path) -> FixedDataset:
     dataset = fixed(name)
-    absent = dataset.missing(REAL)
+    absent = dataset.missing(root)
     if absent:
         pytest.skip(absent)
     return dataset
 
 
 @pytest.mark.real_data
-def test_real_mnist() -> None:
-    dataset = real("mnist")
-    train, test = dataset.load("train", root=REAL), dataset.load("test", root=REAL)
+def test_real_mnist(real_data: Path) -> None:
+    dataset = real("mnist", real_data)
+    train, test = dataset.load("train", root=real_data), dataset.load("test", root=real_data)
     assert train.images.shape == (60_000, 1, 28, 28)
     assert test.images.shape == (10_000, 1, 28, 28)
     # counts of the digits, as published
@@ -191,8 +190,8 @@ def test_real_mnist() -> None:
 
 
 @pytest.mark.real_data
-def test_real_cifar10_test_split() -> None:
-    test = real("cifar10").load("test", root=REAL)
+def test_real_cifar10_test_split(real_data: Path) -> None:
+    test = real("cifar10", real_data).load("test", root=real_data)
     assert test.images.shape == (10_000, 3, 32, 32)
     assert test.labels.bincount().tolist() == [1000] * 10
     assert test.classes[:3] == ("airplane", "automobile", "bird")
@@ -200,7 +199,7 @@ def test_real_cifar10_test_split() -> None:
 
 @pytest.mark.slow
 @pytest.mark.real_data
-def test_real_cifar10_train_split() -> None:
-    train = real("cifar10").load("train", root=REAL)
+def test_real_cifar10_train_split(real_data: Path) -> None:
+    train = real("cifar10", real_data).load("train", root=real_data)
     assert train.images.shape == (50_000, 3, 32, 32)
     assert train.labels.bincount().tolist() == [5000] * 10
