@@ -1,8 +1,8 @@
 """The contestant: a method in a process of its own, and the proxy through which the judge talks to it.
 
 A call takes three steps, so that the judge's clock covers the method and nothing else: `stage` brings the arguments
-over and onto the device, `run` calls the method and synchronises the device (this one is timed), `fetch` brings the
-reply back. Labels of evaluation data, the clock and the score never leave the judge.
+over and onto the device, `run` calls the method and synchronises the device (this one is timed), then the reply follows
+in a message of its own. Labels of evaluation data, the clock and the score never leave the judge.
 
 Threat model. This stops mistakes and cheap cheats: a method cannot see answers, stop the clock, or hand the judge an
 object that runs code. It is no sandbox: a contestant has the user's rights on this machine. Run code that you do not
@@ -31,6 +31,7 @@ from benchmark.record import FAILURES
 _MAX_REPLY = 2**31 - 1
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 5.0
+_FITS_A_PIPE = 2**14
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class Remote:
         """See `Contestant.call`."""
         self._request({"do": "stage", "name": name, "arguments": list(arguments)}, None)
         self._request({"do": "run"}, phase or name)
-        return self._request({"do": "fetch"}, None)
+        return self._answer()
 
     def seconds(self, phase: str) -> float:
         """See `Contestant.seconds`."""
@@ -139,10 +140,12 @@ class Remote:
     def _request(self, message: dict[str, Any], phase: str | None) -> Any:
         self._send(wire.encode(message))
         if phase is None:
-            reply = self._receive()
-        else:
-            with self.clock.running(phase):
-                reply = self._receive()
+            return self._answer()
+        with self.clock.running(phase):
+            return self._answer()
+
+    def _answer(self) -> Any:
+        reply = self._receive()
         if "failure" in reply:
             raise _failure(reply["failure"])
         return reply.get("value")
@@ -151,7 +154,8 @@ class Remote:
         """Send a message; a contestant that does not take it within its time limit is killed, which ends the call."""
         start = time.perf_counter()
         watchdog = threading.Timer(max(self._left(start), 0.0), self._kill)
-        watchdog.start()
+        if len(packed) > _FITS_A_PIPE:  # a smaller one is never held up: the pipe is empty between calls
+            watchdog.start()
         try:
             self._connection.send_bytes(packed)
         except OSError:

@@ -31,6 +31,18 @@ def start() -> None:
     forkserver.ensure_running()
 
 
+def wait() -> None:
+    """Wait until the server has imported what it is to import, so that no job is charged for that."""
+    start()
+    probe = multiprocessing.get_context("forkserver").Process(target=_nothing, daemon=True)
+    probe.start()
+    probe.join()
+
+
+def _nothing() -> None:
+    pass
+
+
 def stop() -> None:
     """End the server now, so that whoever reads this process's output through a pipe need not wait for its imports."""
     for child in psutil.Process().children():

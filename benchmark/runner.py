@@ -85,8 +85,8 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
     """
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     clock = measure.Clock()
-    comparison = plan.comparison(conditions)
     with clock.running("wall"):
+        comparison = plan.comparison(conditions)
         with clock.running("data"):
             data = plan.track.rules.prepare(plan.budget, plan.source, seed=plan.job.seed, salt=conditions.salt)
         setup = plan.track.rules.setup(

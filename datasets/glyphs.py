@@ -104,7 +104,7 @@ class Glyphs:
 
     def fingerprint(self) -> str:
         """Hash of the rendered cells and of the numbers that decide what `draw` makes of them."""
-        return digest(_rendered().tobytes(), json.dumps([DRAWING, asdict(LOOK), self.classes]).encode())
+        return digest(_rendered_digest().encode(), json.dumps([DRAWING, asdict(LOOK), self.classes]).encode())
 
     def draw(self, *, classes: Sequence[int], per_class: int, size: int, seed: int) -> LabelledImages:
         """Draw `per_class` images (1, size, size) of each listed class; labels index the list; order is shuffled.
@@ -204,6 +204,11 @@ def _cells(side: int) -> tuple[Tensor, ...]:
     present = [faces[faces.flatten(1).amax(1) > 0] for faces in full]
     pooled = F.avg_pool2d(torch.cat(present).unsqueeze(1).float(), CELL // side).round().to(torch.uint8).squeeze(1)
     return torch.split(pooled, [len(faces) for faces in present])
+
+
+@cache
+def _rendered_digest() -> str:
+    return digest(_rendered().tobytes())
 
 
 @cache

@@ -319,7 +319,7 @@ permuted: Track[ContinualLearner] = Track(
     rules=_PermutedRules(one_head=True),
     tiers={
         Tier.SMOKE: _mlp("glyphs", seconds=0.2, tasks=2, train=10, test=10, size=12, epochs=2, learning_rate=0.03),
-        Tier.QUICK: _mlp("glyphs", seconds=3, tasks=5, train=100, test=50, size=20, epochs=5, learning_rate=0.03),
+        Tier.QUICK: _mlp("glyphs", seconds=3, tasks=5, train=100, test=50, size=20, epochs=4, learning_rate=0.03),
         Tier.STANDARD: _mlp("mnist", seconds=40, tasks=5, train=1000, test=None, epochs=5),
         Tier.PAPER: _mlp("mnist", seconds=600, tasks=10, train=None, test=None, epochs=5, hold_out=0.1),
     },
@@ -349,7 +349,7 @@ split: Track[ContinualLearner] = Track(
             seconds=3,
             tasks=5,
             classes=6,
-            train=60,
+            train=50,
             test=50,
             size=14,
             epochs=8,

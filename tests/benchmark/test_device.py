@@ -171,24 +171,52 @@ def test_a_gpu_that_torch_cannot_use(machine: Callable[..., None]) -> None:
         device.resolve("cuda")
 
 
-def test_gpus_as_the_driver_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver with three GPUs, the last of which has no memory of its own."""
+
     class Memory:
         total = 2**30
 
+    def memory(handle: int) -> type[Memory]:
+        if handle == 2:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return Memory
+
     for name, answer in {
         "nvmlInit": lambda: None,
-        "nvmlShutdown": lambda: None,
         "nvmlSystemGetDriverVersion": lambda: "580.1",
-        "nvmlDeviceGetCount": lambda: 2,
+        "nvmlDeviceGetCount": lambda: 3,
         "nvmlDeviceGetHandleByIndex": lambda index: index,
-        "nvmlDeviceGetName": lambda handle: [b"NVIDIA A", "NVIDIA B"][handle],  # older drivers answer bytes
-        "nvmlDeviceGetMemoryInfo": lambda _: Memory,
+        "nvmlDeviceGetName": lambda handle: [b"NVIDIA A", "NVIDIA B", "NVIDIA C"][handle],  # older drivers answer bytes
+        "nvmlDeviceGetUUID": lambda handle: f"GPU-{handle}a1b2",
+        "nvmlDeviceGetMemoryInfo": memory,
     }.items():
         monkeypatch.setattr(pynvml, name, answer)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.mark.usefixtures("driver")
+def test_gpus_as_the_driver_lists_them() -> None:
     assert device.list_gpus() == [
         {"name": "NVIDIA A", "memory_bytes": 2**30, "driver": "580.1"},
         {"name": "NVIDIA B", "memory_bytes": 2**30, "driver": "580.1"},
+        {"name": "NVIDIA C", "memory_bytes": 0, "driver": "580.1"},
     ]
+    device.describe.cache_clear()
+    assert device.describe("cuda:2").slug == "cuda-nvidia-c"
+    assert device.describe("cuda:2").device_memory_bytes is None
+    device.describe.cache_clear()
+
+
+@pytest.mark.usefixtures("driver")
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [("1", "B"), ("1,0", "BA"), ("GPU-2a1,0", "CA"), ("", ""), ("0,7,1", "A"), (" 2 , 1 ", "CB"), ("-1", "")],
+)
+def test_gpus_are_numbered_as_torch_numbers_them(visible: str, names: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [gpu["name"] for gpu in device.list_gpus()] == [f"NVIDIA {name}" for name in names]
 
 
 def test_no_driver_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
