@@ -95,6 +95,9 @@ def _run(request: Request, options: Options) -> int:
     try:
         if selection.pending:
             with _terminable():
+                if not options.in_process:
+                    with out.status("starting"):
+                        forkserver.wait()
                 _follow(executor, selection, estimates, tally, out)
     except KeyboardInterrupt:
         interrupted = True

@@ -7,7 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +15,9 @@ from rich.table import Table
 
 from benchmark.errors import DataError
 from benchmark.store import Store
+
+if TYPE_CHECKING:
+    from benchmark.source import Source
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -147,8 +150,8 @@ def devices(*, as_json: bool) -> None:
 
 
 def datasets(*, as_json: bool) -> None:
-    """The catalogue, and whether each dataset's files are here."""
-    from benchmark.data import FixedDataset, ProceduralDataset, catalogue, data_root
+    """The catalogue, with the content hash of each dataset that is here."""
+    from benchmark.data import ProceduralDataset, catalogue, data_root
     from benchmark.source import Source
 
     rows: list[dict[str, Any]] = [
@@ -158,19 +161,24 @@ def datasets(*, as_json: bool) -> None:
             "kind": "procedural" if isinstance(entry.dataset, ProceduralDataset) else "fixed",
             "licence": entry.licence,
             "source": entry.source,
-            "here": not isinstance(entry.dataset, FixedDataset) or Source.of(entry).missing() is None,
+            "content": _content(Source.of(entry)),
         }
         for entry in catalogue
     ]
     if as_json:
         _print_json({"data_root": str(data_root()), "datasets": rows})
         return
-    table = Table("name", "what", "kind", "licence", "here", box=None, padding=(0, 2, 0, 0))
+    table = Table("name", "what", "kind", "licence", "content hash", box=None, padding=(0, 2, 0, 0))
     for row in rows:
-        table.add_row(row["name"], row["title"], row["kind"], row["licence"], "yes" if row["here"] else "no")
+        table.add_row(row["name"], row["title"], row["kind"], row["licence"], (row["content"] or "not here")[:12])
     out = console()
     out.print(table)
     out.print(f"data folder: {data_root()} (set HEPTATHLON_DATA for another)")
+
+
+def _content(source: Source) -> str | None:
+    """Content hash of a dataset, or None if it is not here."""
+    return None if source.missing() else source.fingerprint().partition(":")[2]
 
 
 def fetch(name: str) -> None:

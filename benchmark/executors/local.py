@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from filelock import FileLock, ReadWriteLock, Timeout
 
-from benchmark import device, forkserver, runner
+from benchmark import device, runner
 from benchmark.data import cache_root
 from benchmark.errors import HeptathlonError, StoreError
 from benchmark.record import Record
@@ -75,7 +75,6 @@ class LocalExecutor:
             for plan in plans:
                 yield self._one(plan, threads, alone=True)
             return
-        forkserver.wait()
         pool = ThreadPoolExecutor(workers, thread_name_prefix="judge")
         waiting = {pool.submit(self._one, plan, threads, workers == 1) for plan in plans}
         try:

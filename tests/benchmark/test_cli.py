@@ -171,7 +171,10 @@ def test_looking_verbs_speak_json(tmp_path):
     devices = json.loads(heptathlon("device", "--json", cwd=tmp_path).stdout)
     assert devices[0]["kind"] == "cpu"
     datasets = json.loads(heptathlon("data", "list", "--json", cwd=tmp_path).stdout)
-    assert {"glyphs", "mnist", "fashion-mnist", "cifar10", "cifar100"} <= {d["name"] for d in datasets["datasets"]}
+    content = {entry["name"]: entry["content"] for entry in datasets["datasets"]}
+    assert {"glyphs", "mnist", "fashion-mnist", "cifar10", "cifar100"} <= set(content)
+    assert len(content["glyphs"]) == 32
+    assert content["mnist"] is None  # its files are not in this session's data folder
     assert json.loads(heptathlon("status", "--json", cwd=tmp_path).stdout)["jobs"] == []
 
 
