@@ -217,9 +217,14 @@ def report(roots: Sequence[Path], out: Path, *, as_json: bool) -> int:
     words += [f"--out {out}"] if out != Path("site") else []
     built = reports.build(scan, out, command=" ".join(["heptathlon report", *words]))
     if as_json:
-        _print_json(
-            {"index": str(built.index), "files": [str(f) for f in built.files], "problems": list(built.problems)}
-        )
+        from reports import frames
+
+        _print_json({
+            "index": str(built.index),
+            "files": [str(file) for file in built.files],
+            "rows": frames.summary(built.tables).to_dicts(),
+            "problems": list(built.problems),
+        })  # fmt: skip
     else:
         terminal.show(built.tables, screen)
         screen.print(f"page: {built.index}")

@@ -76,6 +76,8 @@ class TestRun:
         report = heptathlon("report", cwd=tmp_path)
         assert report.returncode == 0
         assert "the learning rate must be positive" in report.stdout
+        rows = json.loads(heptathlon("report", "--json", cwd=tmp_path).stdout)["rows"]
+        assert {row["method"]: row["failures"] for row in rows} == {"finetune": 0, "raises": 1}
 
     def test_limits_from_the_command(self, tmp_path):
         words = (*SMOKE, "--plugin", ROGUES, "--method", "sleeps", "--method", "hoards", "--seeds", "1")

@@ -65,3 +65,12 @@ def test_check_by_name():
     assert contract.check_named("forgetting.split/finetune", out) == 0
     with pytest.raises(UnknownNameError, match="did you mean 'finetune'"):
         contract.check_named("finetun", out)
+
+
+def test_the_method_in_the_contributing_guide_keeps_it(registries, tmp_path):
+    guide = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text()
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(guide.split("```python\n")[1].split("```")[0])
+    assert plugins.load_paths([plugin]) == []
+    for name in ("forgetting.permuted", "forgetting.split"):
+        assert contract.check(find_track(name).find("frozen")) == []
