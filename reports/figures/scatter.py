@@ -32,6 +32,10 @@ def scatter(
 
     lines: corners of a line already drawn, in data units, which the labels keep clear of.
     """
+    low, high = min(point.x for point in points), max(point.x for point in points)
+    if axes.get_xscale() == "log" and high < low * 1.01:  # matplotlib's own limits would be equal up to rounding
+        axes.set_autoscalex_on(False)
+        axes.set_xlim(low / 2, high * 2)
     for point in points:
         style = subject.styles[point.method]
         reference = point.role == "reference"

@@ -25,6 +25,19 @@ def test_every_figure_is_svg_that_loads_nothing(results: list[Record]) -> None:
             assert "3 seeds" in figure.caption
 
 
+@pytest.mark.parametrize("seconds", [290.5216487865023, 0.1, 1.0, 12345.678])
+def test_one_method_alone_has_axes_with_a_width(seconds: float) -> None:
+    """Warnings are errors here: limits that differed by rounding alone made matplotlib divide by zero."""
+    (drawn,) = figures.draw(tables([record("gpm", 0, seconds=seconds), record("gpm", 1, seconds=seconds)])).values()
+    assert [figure.path.rpartition("/")[2] for figure in drawn] == [
+        "primary.svg",
+        "primary-against-seconds.svg",
+        "accuracy-against-forgetting.svg",
+        "accuracy-over-time.svg",
+    ]
+    assert all("nan" not in figure.svg for figure in drawn)
+
+
 def test_drawing_leaves_matplotlib_as_it_was(results: list[Record]) -> None:
     before = dict(mpl.rcParams)
     figures.draw(tables(results))
