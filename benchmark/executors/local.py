@@ -85,7 +85,8 @@ class LocalExecutor:
         except BaseException:  # Ctrl-C, or the caller closes the iterator
             self._interrupted.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            while wait(waiting, timeout=_POLL_SECONDS).not_done:
+            running = [future for future in waiting if not future.cancelled()]  # `wait` never calls those others done
+            while wait(running, timeout=_POLL_SECONDS).not_done:
                 for contestant in multiprocessing.active_children():
                     contestant.kill()  # its judge then sees the end of the pipe, and this method the interruption
             raise

@@ -93,7 +93,9 @@ def test_a_fault_of_the_harness_costs_one_job(store, monkeypatch):
 
 def test_closing_early_ends_contestants_and_writes_no_record_of_them(store, registries):
     assert plugins.load_paths([ROGUES]) == []
-    running = executor(store).run([plan("sleeps"), plan("well-behaved")], lambda p: float(p.job.method == "sleeps"))
+    # Two workers: when the first job is done, two that never end are running and two have not started.
+    plans = [plan("well-behaved"), *(plan("sleeps", seed) for seed in range(4))]
+    running = executor(store).run(plans, lambda p: float(p.job.method == "well-behaved"))
     assert next(running).plan.job.method == "well-behaved"
     start = time.perf_counter()
     running.close()
