@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import psutil
 from rich.console import Console
@@ -22,6 +23,9 @@ from benchmark.job import Tier
 from benchmark.selection import Estimates, Request, Selection, select
 from benchmark.store import Store
 from benchmark.views import console, duration, load_plugins
+
+if TYPE_CHECKING:
+    from benchmark.executors.local import LocalExecutor
 
 TIME_LIMITS = {Tier.SMOKE: 60.0, Tier.QUICK: 300.0, Tier.STANDARD: 6 * 3600.0, Tier.PAPER: 48 * 3600.0}
 """Seconds that a method may take per job, unless the command says otherwise: far above what any should need."""
@@ -125,14 +129,16 @@ def _announce(selection: Selection, out: Console, slug: str, store_root: Path) -
         out.print(f"{len(selection.pending)} jobs to run on {slug}{done}")
 
 
-def _follow(executor, selection: Selection, estimates: Estimates, tally: _Tally, out: Console) -> None:  # type: ignore[no-untyped-def]
+def _follow(executor: LocalExecutor, selection: Selection, estimates: Estimates, tally: _Tally, out: Console) -> None:
     """Run the pending plans under a progress bar; without a terminal, print a line for each."""
     left = {plan.job: estimates(plan) for plan in selection.pending}
     expected = taken = 0.0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), _TimeLeft())
-    with Progress(*columns, console=out, disable=not out.is_terminal) as progress:
+    # Closing ends the contestants, wherever in this function Ctrl-C strikes.
+    finished = closing(executor.run(selection.pending, estimates))
+    with finished as results, Progress(*columns, console=out, disable=not out.is_terminal) as progress:
         bar = progress.add_task("running", total=len(left), deadline=_deadline(left.values(), executor.workers, 1.0))
-        for done in executor.run(selection.pending, estimates):
+        for done in results:
             share = left.pop(done.plan.job)
             record = done.record
             if record is None:
@@ -155,9 +161,9 @@ def _follow(executor, selection: Selection, estimates: Estimates, tally: _Tally,
             progress.update(bar, advance=1, deadline=_deadline(left.values(), executor.workers, pace))
 
 
-def _deadline(left: object, workers: int, pace: float) -> float:
+def _deadline(left: Iterable[float], workers: int, pace: float) -> float:
     """When all will be done, on the clock of `time.perf_counter`, if jobs keep the pace they had."""
-    return time.perf_counter() + pace * sum(left) / workers  # type: ignore[call-overload,no-any-return]
+    return time.perf_counter() + pace * sum(left) / workers
 
 
 class _TimeLeft(ProgressColumn):

@@ -10,7 +10,7 @@ import contextlib
 import multiprocessing
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ class LocalExecutor:
         self._interrupted = threading.Event()
         self._store_failed = threading.Event()
 
-    def run(self, plans: Sequence[Plan], seconds: Callable[[Plan], float]) -> Iterator[Done]:
+    def run(self, plans: Sequence[Plan], seconds: Callable[[Plan], float]) -> Generator[Done, None, None]:
         """Run all plans, yielding each as it is done; seconds: how long a plan is expected to take.
 
         Stops starting jobs when the store cannot be written, or when the caller closes the iterator.
