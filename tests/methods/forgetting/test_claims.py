@@ -38,7 +38,7 @@ def test_gpm_forgets_less_and_ends_higher_on_glyphs(track):
 
 @pytest.mark.real_data
 def test_gpm_beats_finetuning_on_permuted_mnist(real_data):
-    """The notes' effect at a third of the size: ACC at least 4 points higher, |BWT| at most 3 points."""
+    """At a third of the size: ACC at least 4 points higher, |BWT| at most 3 points."""
     gpm, finetune = (
         contest("forgetting.permuted", method, "standard", root=real_data, train=300, test=200)
         for method in ("gpm", "finetune")
