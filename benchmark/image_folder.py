@@ -122,7 +122,7 @@ def decoded(listing: Listing, split: Split, *, size: int | None) -> NDArray[np.u
         width, height = (size, size) if size else _look(listing.where, listing.names("train")[0], open_member)[1]
         pixels = np.empty((len(names), height, width, 1 if grey else 3), dtype=np.uint8)
         for index, name in enumerate(names):
-            with _image(listing.where, name, open_member) as image:
+            with image_at(listing.where, name, open_member) as image:
                 flat = image.convert("L" if grey else "RGB")
             if flat.size != (width, height):
                 flat = flat.resize((width, height), Resampling.BILINEAR)
@@ -131,7 +131,8 @@ def decoded(listing: Listing, split: Split, *, size: int | None) -> NDArray[np.u
 
 
 @contextmanager
-def _image(where: Path, name: str, open_member: Opener) -> Iterator[Image]:
+def image_at(where: Path, name: str, open_member: Opener) -> Iterator[Image]:
+    """Open one image of a folder or zip. Raises DataError that names it if it cannot be read, here or in the block."""
     from PIL import Image
 
     try:
@@ -146,5 +147,5 @@ def _image(where: Path, name: str, open_member: Opener) -> Iterator[Image]:
 
 
 def _look(where: Path, name: str, open_member: Opener) -> tuple[str, tuple[int, int]]:
-    with _image(where, name, open_member) as image:
+    with image_at(where, name, open_member) as image:
         return image.mode, image.size

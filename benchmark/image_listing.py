@@ -57,7 +57,7 @@ def has_layout(path: Path) -> bool:
 def listed(where: Path) -> Listing:
     """List an image folder or zip. Raises DataError if a split or a class is missing or empty."""
     found: dict[Split, dict[str, list[str]]] = {split: {} for split in SPLITS}
-    for name in _zip_members(where) if where.is_file() else _folder_members(where):
+    for name in zip_members(where) if where.is_file() else _folder_members(where):
         parts = _within(name)
         if parts is not None:
             split, class_name, file = parts
@@ -96,7 +96,8 @@ def _folder_members(where: Path) -> Iterator[str]:
         raise DataError(f"cannot list {error.filename}: {error.strerror}; restore the folder") from None
 
 
-def _zip_members(where: Path) -> list[str]:
+def zip_members(where: Path) -> list[str]:
+    """Names of all members of a zip. Raises DataError if it is none or was cut short."""
     try:
         with zipfile.ZipFile(where) as archive:
             return archive.namelist()

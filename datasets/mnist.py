@@ -1,18 +1,30 @@
 """MNIST and Fashion-MNIST: 60,000 training and 10,000 test images, 28x28 grey, ten classes, through torchvision.
 
+Also MNIST on textures: the same digits, dark on bright smooth random ground, a grey relative of MNIST-M (Ganin et al.
+2016, arXiv:1505.07818), whose grounds are crops of photographs.
+
 MNIST: LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition".
 Fashion-MNIST: Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.cachefile import content_hash
+from benchmark.cachefile import content_hash, digest, kept_array
 from benchmark.data import LabelledImages, Split, catalogue
 from benchmark.download import downloading
 from benchmark.errors import DataError
+from benchmark.seeding import generator
+from benchmark.textures import DECISIVE, ground, ground_numbers, inked
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
 
 FILES = tuple(f"{split}-{part}-ubyte" for split in ("train", "t10k") for part in ("images-idx3", "labels-idx1"))
 
@@ -99,3 +111,76 @@ class FashionMnist(IdxFiles):
     title = "Fashion-MNIST"
     folder = "FashionMNIST"
     source = "https://github.com/zalandoresearch/fashion-mnist"
+
+
+BLOCK = 1024
+"""Images that share a stream of random numbers; another block makes other images."""
+DRAWING = 1
+"""Raise when other images are made of the same digits and ranges."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Ranges of the uniform random numbers behind one image on texture; brightness is in [0, 1]."""
+
+    paper: tuple[float, float] = (0.45, 0.65)  # brightness of the ground at its darkest
+    relief: tuple[float, float] = (0.20, 0.35)  # how much brighter the ground is at its brightest
+    depth: tuple[float, float] = (0.45, 0.80)  # share of the brightness that ink takes away
+    noise: tuple[float, float] = (0.01, 0.05)  # standard deviation of the pixels' Gaussian noise
+
+
+LOOK = Look()
+
+
+@catalogue.add(
+    "mnist-textures",
+    title="MNIST's digits, dark on bright random textures",
+    licence="that of MNIST; the textures are drawn by this project (Apache-2.0)",
+    source=Mnist.source,
+)
+class MnistOnTextures:
+    """MNIST's digits and labels in MNIST's order. The ground of an image depends on its split and index alone."""
+
+    digits = Mnist()
+
+    def missing(self, root: Path) -> str | None:
+        """Return None if MNIST's files are there, else a sentence that names the absent ones."""
+        return self.digits.missing(root)
+
+    def fingerprint(self, root: Path) -> str:
+        """Hash of MNIST's content and of what decides the grounds. Raises DataError if a file is missing."""
+        decisive = json.dumps([DRAWING, DECISIVE, BLOCK, asdict(LOOK)])
+        return digest(self.digits.fingerprint(root).encode(), decisive.encode())
+
+    def load(self, split: Split, *, root: Path) -> LabelledImages:
+        """Read one split: images (n, 1, 28, 28). Raises DataError if a file is missing or damaged."""
+        import torch
+
+        read = self.digits.load(split, root=root)
+        name = f"images/mnist-textures-{split}-{digest(self.fingerprint(root).encode())}"
+        return LabelledImages(
+            torch.from_numpy(kept_array(name, lambda: _on_textures(read.images, split))), read.labels, read.classes
+        )
+
+    def fetch(self, root: Path) -> None:
+        """Download MNIST into `root` through torchvision. Raises DataError if that fails."""
+        self.digits.fetch(root)
+
+
+def _on_textures(digits: Tensor, split: Split) -> NDArray[np.uint8]:
+    """Lay digits, (n, 1, size, size) uint8 bright on dark, as dark ink on smooth random grounds."""
+    import torch
+
+    images = torch.empty_like(digits)
+    size = digits.shape[-1]
+    ranges = asdict(LOOK).values()
+    for number, block in enumerate(digits.split(BLOCK)):
+        # for a whole block, also the last: how many images follow must change none
+        rng = generator("mnist-textures", split, number)
+        uniform = torch.rand(BLOCK, len(ranges), generator=rng)[: len(block)].view(-1, len(ranges), 1, 1).unbind(1)
+        paper, relief, depth, noise = (low + (high - low) * u for (low, high), u in zip(ranges, uniform, strict=True))
+        grounds = ground(ground_numbers(BLOCK, rng)[: len(block)], size)
+        grain = torch.randn(BLOCK, size, size, generator=rng)[: len(block)]
+        drawn = inked(paper + relief * grounds, block.squeeze(1).float() / 255, depth) + noise * grain
+        images[number * BLOCK : number * BLOCK + len(block)] = (drawn * 255).round().clamp(0, 255).unsqueeze(1)
+    return images.numpy()

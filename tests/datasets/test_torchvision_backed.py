@@ -106,7 +106,7 @@ def test_a_damaged_kept_hash_is_made_again(tmp_path: Path) -> None:
     assert fixed("mnist").fingerprint(tmp_path) == before
 
 
-@pytest.mark.parametrize("name", [*IDX, *CIFAR])
+@pytest.mark.parametrize("name", [*IDX, *CIFAR, "mnist-textures"])
 @pytest.mark.parametrize("error", [URLError("no network"), RuntimeError("all mirrors failed"), TimeoutError()])
 def test_a_failed_download_says_what_to_do(
     name: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
