@@ -8,7 +8,10 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-from multiprocessing import forkserver
+import signal
+import sys
+import threading
+from multiprocessing import connection, forkserver, parent_process
 
 import psutil
 
@@ -20,6 +23,8 @@ _PRELOAD = [
     "benchmark.cli",
     "benchmark.method_process",
     "benchmark.continual",
+    "benchmark.pretraining",
+    "benchmark.transfer",
     "benchmark.tasks",
 ]
 
@@ -49,3 +54,20 @@ def stop() -> None:
         with contextlib.suppress(psutil.Error):
             if any("multiprocessing.forkserver" in word for word in child.cmdline()):
                 child.kill()
+
+
+def end_with_parent() -> None:
+    """End this process, a child of the server's, when its parent ends, be it by kill -9 and while it sleeps itself."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    if sys.platform == "linux":
+        import ctypes
+
+        # For code that never lets go of the interpreter: the fork server ends with the parent, and then so do we.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -6,16 +6,13 @@ import faulthandler
 import os
 import random
 import re
-import sys
-import threading
 import traceback
 from dataclasses import asdict, dataclass
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from benchmark import wire
+from benchmark import forkserver, wire
 from benchmark.seeding import derive
 
 _DETAIL_LINES = 20
@@ -97,7 +94,7 @@ class Method:
 def serve(connection: Connection, log: str) -> None:
     """Answer the judge until it hangs up. Entry point of the process."""
     os.setsid()  # a group of its own: the judge can end it with all that it starts, and Ctrl-C reaches the judge alone
-    _die_with_judge()
+    forkserver.end_with_parent()
     with open(log, "ab", buffering=0) as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
@@ -183,21 +180,3 @@ def _limit_memory(limit: int) -> None:
         return  # no such limit on this system: the judge watches resident memory all the same
     used = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
     resource.setrlimit(resource.RLIMIT_DATA, (used + limit, used + limit))
-
-
-def _die_with_judge() -> None:
-    """End this process when the judge's ends, even by kill -9 and even if a method sleeps for ever."""
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    if sys.platform == "linux":
-        import ctypes
-        import signal
-
-        # For a method that never lets go of the interpreter: the fork server ends with the judge, and then so do we.
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

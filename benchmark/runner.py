@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
-import subprocess
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from benchmark import __version__, device, measure, models, plugins, training
+from benchmark import device, measure
 from benchmark.contestant import InProcess, Limits, Remote
 from benchmark.data import catalogue
 from benchmark.errors import ContestantError
 from benchmark.job import Job
 from benchmark.method_process import Spec
-from benchmark.record import Costs, Failure, Provenance, Record, Software
+from benchmark.provenance import origin_code, provenance, software, timer_code, track_code
+from benchmark.record import Costs, Failure, Record
 from benchmark.seeding import LOCAL_SALT
 from benchmark.source import Source
 from benchmark.task import Budget, Entry, Outcome, Track
@@ -52,16 +49,22 @@ class Plan:
         budget = track.budget(job.base_tier)
         return cls(job, track, track.find(job.method), budget, Source.of(catalogue.find(job.data or budget.data)))
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Its own data first, then what else its budget needs."""
+        return (self.source, *(Source.of(catalogue.find(name)) for name in self.track.rules.needs(self.budget)))
+
     def comparison(self, conditions: Conditions) -> dict[str, str]:
         """What must agree before two records may share a table. Raises DataError if the data are missing."""
         parts = {
             "track": f"{self.track.name} v{self.track.version}",
-            "data": self.source.fingerprint(),
+            "data": " + ".join(source.fingerprint() for source in self.sources),
             "tier": self.job.tier,
             "budget": json.dumps({k: v for k, v in asdict(self.budget).items() if k != "seconds"}, sort_keys=True),
             "precision": "float32",
             "salt": hashlib.blake2b(conditions.salt.encode(), digest_size=4).hexdigest(),
         }
+        parts |= self.track.rules.compared(self.budget, self.source)
         if self.track.timing:
             parts |= {"timer": timer_code(), "device": device.describe(conditions.device_name).slug}
         return parts
@@ -88,7 +91,9 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
     with clock.running("wall"):
         comparison = plan.comparison(conditions)
         with clock.running("data"):
-            data = plan.track.rules.prepare(plan.budget, plan.source, seed=plan.job.seed, salt=conditions.salt)
+            data = plan.track.rules.prepare(
+                plan.budget, plan.source, seed=plan.job.seed, salt=conditions.salt, device=conditions.device_name
+            )
         setup = plan.track.rules.setup(
             plan.budget, data, track=plan.track.name, seed=plan.job.seed, device_name=conditions.device_name
         )
@@ -114,7 +119,7 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
         costs=costs,
         device=device.describe(conditions.device_name),
         software=software(),
-        provenance=provenance(plan),
+        provenance=provenance(plan.track, plan.entry),
         comparison=comparison,
         started_at=started_at,
         in_process=conditions.in_process,
@@ -170,80 +175,3 @@ def _costs(contest: _Contest, clock: measure.Clock, joules: float | None, cover:
         joules_cover=cover if joules is not None else "",
         rates=contest.outcome.rates if contest.outcome else {},
     )
-
-
-@lru_cache(maxsize=1)
-def software() -> Software:
-    """Versions of what is installed here."""
-    import numpy
-    import torch
-    import torchvision
-
-    return Software(
-        heptathlon=__version__,
-        python=platform.python_version(),
-        torch=torch.__version__,
-        torchvision=torchvision.__version__,
-        numpy=numpy.__version__,
-        cuda=torch.version.cuda,
-    )
-
-
-def provenance(plan: Plan) -> Provenance:
-    """Which code answers a plan."""
-    commit, dirty = _commit()
-    return Provenance(
-        commit=commit,
-        dirty=dirty,
-        method_file=origin_code(plan.entry.origin),
-        track_code=track_code(plan.track),
-        timer_code=timer_code(),
-    )
-
-
-@lru_cache
-def origin_code(origin: str) -> str:
-    """Content hash of the plug-in that registered a method; of its name, for a module of an entry point."""
-    path = Path(origin)
-    return _digest([path]) if path.is_file() else hashlib.blake2b(origin.encode(), digest_size=8).hexdigest()
-
-
-@lru_cache
-def track_code(track: Track[Any]) -> str:
-    """Content hash of the rules, the standard networks and the training loop."""
-    import sys
-
-    rules = Path(str(sys.modules[type(track.rules).__module__].__file__))
-    networks = sorted(Path(str(models.__file__)).parent.glob("*.py"))
-    return _digest([rules, Path(training.__file__), *networks])
-
-
-@lru_cache(maxsize=1)
-def timer_code() -> str:
-    """Content hash of the code that takes times."""
-    here = Path(__file__).parent
-    return _digest([here / "measure.py", here / "contestant.py", here / "method_process.py"])
-
-
-def _digest(paths: list[Path]) -> str:
-    digest = hashlib.blake2b(digest_size=8)
-    for path in paths:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=1)
-def _commit() -> tuple[str | None, bool | None]:
-    """Commit and dirty flag of the checkout this code runs from; None outside one."""
-    root = plugins.bundled("methods").parent
-    if not (root / ".git").exists():
-        return None, None
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True)
-        return done.stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.SubprocessError):
-        return None, None

@@ -123,7 +123,7 @@ def select(request: Request, store: Store, conditions: Conditions, device_slug: 
 
 def _missing(plan: Plan) -> str | None:
     try:
-        return plan.source.missing()
+        return next((reason for source in plan.sources if (reason := source.missing())), None)
     except DataError as error:
         return str(error)
 

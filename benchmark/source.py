@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,10 +45,14 @@ class Source:
         """Whether images are drawn from a seed rather than read from disk."""
         return isinstance(self.entry.dataset, ProceduralDataset)
 
+    def classes(self) -> tuple[str, ...]:
+        """Names of all classes."""
+        dataset = self.entry.dataset
+        return dataset.classes if isinstance(dataset, ProceduralDataset) else self.read("test").classes
+
     def class_count(self) -> int:
         """How many classes there are."""
-        dataset = self.entry.dataset
-        return len(dataset.classes if isinstance(dataset, ProceduralDataset) else self.read("test").classes)
+        return len(self.classes())
 
     def read(self, split: Split) -> LabelledImages:
         """Read one split of a fixed dataset, kept in memory between jobs. Raises DataError if it is missing."""
@@ -75,6 +79,25 @@ class Source:
         return _choose(
             self.read(split), self.entry.name, classes=classes, per_class=per_class, seed=derive(seed, split)
         )
+
+    def pool(
+        self, *, classes: Sequence[int], per_class: int | None, size: int, seed: int, salt: str = ""
+    ) -> LabelledImages:
+        """Labelled images of the listed classes, of a fixed dataset from both splits; otherwise as `images`.
+
+        salt: of evaluation data; without one, drawn images are training data.
+        """
+        import torch
+
+        chosen = list(classes)
+        if isinstance(self.entry.dataset, ProceduralDataset):
+            split: Split = "test" if salt else "train"
+            return self.images(split, classes=chosen, per_class=per_class, size=size, seed=seed, salt=salt)
+        parts = [self.read("train"), self.read("test")]
+        both = LabelledImages(
+            torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts]), parts[0].classes
+        )
+        return _choose(both, self.entry.name, classes=chosen, per_class=per_class, seed=derive(seed, "pool"))
 
 
 @lru_cache(maxsize=4)

@@ -83,8 +83,17 @@ class Outcome:
 class Rules(Protocol):
     """A track's protocol, run by the judge. `data` is whatever `prepare` makes of the track's budget."""
 
-    def prepare(self, budget: Any, source: Source, *, seed: int, salt: str) -> Any:
-        """Make what the job needs from the dataset; the only part that touches data on disk."""
+    def needs(self, budget: Any) -> tuple[str, ...]:
+        """Name the datasets that a budget needs besides its own, which `prepare` finds in the catalogue."""
+
+    def compared(self, budget: Any, source: Source) -> dict[str, str]:
+        """Say what else two results must share to be compared, besides version, data, tier and budget."""
+
+    def prepare(self, budget: Any, source: Source, *, seed: int, salt: str, device: str) -> Any:
+        """Make what the job needs from the dataset; the only part that touches data on disk.
+
+        device: where the harness may compute, as in "cuda:0".
+        """
 
     def setup(self, budget: Any, data: Any, *, track: str, seed: int, device_name: str) -> Setup:
         """Say what the contestant is told."""
@@ -126,7 +135,8 @@ class Track(Generic[M]):
 
     name: `forgetting.permuted`;  question: what it asks, in one sentence;
     version: raised when the rules change, so that old numbers are not mixed with new;
-    timing: its metric is a time, so its jobs run alone on the machine.
+    timing: its metric is a time, so its jobs run alone on the machine;
+    uses: modules of `benchmark` that decide its results, besides its own, the networks and the training loop.
     """
 
     def __init__(
@@ -141,6 +151,7 @@ class Track(Generic[M]):
         rules: Rules,
         tiers: Mapping[Tier, Budget],
         timing: bool = False,
+        uses: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.question = question
@@ -151,6 +162,7 @@ class Track(Generic[M]):
         self.rules = rules
         self.tiers = dict(tiers)
         self.timing = timing
+        self.uses = uses
         self.entries: dict[str, Entry] = {}
 
     @property

@@ -50,29 +50,30 @@ def train(
     generator: torch.Generator,
     before_step: Callable[[], None] | None = None,
     freeze_statistics: bool = False,
+    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.SGD,
 ) -> None:
-    """Train by plain SGD without momentum or weight decay: both break the guarantee of projection methods.
+    """Train, by default by plain SGD without momentum or weight decay: both break the guarantee of projection methods.
 
     tensors share their first dimension (images, labels, ...); loss takes one minibatch of each;
     before_step may change the gradients after each backward pass;
-    freeze_statistics keeps the running statistics of batch-norm as they are.
+    freeze_statistics keeps the running statistics of batch-norm as they are;  optimizer: a class of torch.optim.
     """
     held_out: tuple[Tensor, ...] = ()
     if schedule.patience and schedule.hold_out:
         tensors, held_out = _split(tensors, schedule.hold_out, generator)
     elif schedule.hold_out:  # the paper's protocol sets validation data aside even where its rate is constant
         tensors, _ = _split(tensors, schedule.hold_out, generator)
-    optimizer = torch.optim.SGD(model.parameters(), lr=schedule.learning_rate, fused=True)
+    stepper = optimizer(model.parameters(), lr=schedule.learning_rate, fused=True)
     plateau = _Plateau(model, schedule) if held_out else None
     for _ in range(schedule.epochs):
         set_training(model, freeze_statistics=freeze_statistics)
         for batch in minibatches(*tensors, batch_size=schedule.batch_size, generator=generator):
-            optimizer.zero_grad()
+            stepper.zero_grad()
             loss(*batch).backward()
             if before_step is not None:
                 before_step()
-            optimizer.step()
-        if plateau and not plateau.goes_on(_mean_loss(model, loss, held_out), optimizer):
+            stepper.step()
+        if plateau and not plateau.goes_on(_mean_loss(model, loss, held_out), stepper):
             break
     if plateau:
         plateau.restore()

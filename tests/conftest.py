@@ -41,7 +41,7 @@ def _plugins() -> None:
 @pytest.fixture
 def registries() -> Iterator[None]:
     """Forget afterwards what the test registers."""
-    from benchmark.runner import origin_code
+    from benchmark.provenance import origin_code
 
     tracks = {track: dict(track.entries) for track in all_tracks()}
     datasets, loaded = dict(catalogue.entries), set(plugins._loaded)

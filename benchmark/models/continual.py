@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from benchmark.errors import UsageError
 from benchmark.models.convnet import alexnet, convnet
 from benchmark.models.mlp import mlp
+from benchmark.models.weights import initialise
 
 
 class ContinualNet(nn.Module):
@@ -56,13 +57,3 @@ class ContinualNet(nn.Module):
             return scores
         every = torch.stack([head(features) for head in self.heads], dim=1)
         return every[torch.arange(len(images), device=images.device), tasks]
-
-
-@torch.no_grad()
-def initialise(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw weights as torch does by default, uniform in +-1/sqrt(fan-in), but from the given generator."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            bound = 1 / math.sqrt(module.weight[0].numel())
-            for parameter in module.parameters(recurse=False):
-                parameter.uniform_(-bound, bound, generator=generator)

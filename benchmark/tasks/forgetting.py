@@ -173,6 +173,12 @@ class _ContinualRules:
     def __init__(self, *, one_head: bool) -> None:
         self._one_head = one_head
 
+    def needs(self, budget: ContinualBudget) -> tuple[str, ...]:
+        return ()
+
+    def compared(self, budget: ContinualBudget, source: Source) -> dict[str, str]:
+        return {}
+
     def setup(
         self, budget: ContinualBudget, data: Permuted | Split, *, track: str, seed: int, device_name: str
     ) -> ContinualSetup:
@@ -210,7 +216,7 @@ class _ContinualRules:
 
 
 class _PermutedRules(_ContinualRules):
-    def prepare(self, budget: ContinualBudget, source: Source, *, seed: int, salt: str) -> Permuted:
+    def prepare(self, budget: ContinualBudget, source: Source, *, seed: int, salt: str, device: str) -> Permuted:
         import torch
 
         classes = list(range(budget.classes))
@@ -230,7 +236,7 @@ class _PermutedRules(_ContinualRules):
 
 
 class _SplitRules(_ContinualRules):
-    def prepare(self, budget: ContinualBudget, source: Source, *, seed: int, salt: str) -> Split:
+    def prepare(self, budget: ContinualBudget, source: Source, *, seed: int, salt: str, device: str) -> Split:
         import torch
 
         wanted = budget.tasks * budget.classes
@@ -258,21 +264,11 @@ class _SplitRules(_ContinualRules):
         return Split(train, test, mean, std.clamp_min(1e-6))
 
 
-def _accuracy(scores: object, labels: Tensor, classes: int) -> float:
-    """Percentage right. Raises ContestantError unless scores are finite floats (n, classes)."""
-    import torch
+def _accuracy(answer: object, labels: Tensor, classes: int) -> float:
+    """Percentage right. Raises ContestantError unless the answer is finite scores (n, classes)."""
+    from benchmark import answers
 
-    wanted = (len(labels), classes)
-    if not isinstance(scores, torch.Tensor):
-        raise ContestantError("invalid_output", f"predict() returned {type(scores).__name__}; return a tensor {wanted}")
-    if tuple(scores.shape) != wanted or not scores.is_floating_point():
-        raise ContestantError(
-            "invalid_output",
-            f"predict() returned {scores.dtype} of shape {tuple(scores.shape)}; return float scores of shape {wanted}",
-        )
-    if not bool(scores.isfinite().all()):
-        bad = int((~scores.isfinite()).any(1).sum())
-        raise ContestantError("invalid_output", f"predict() returned NaN or infinity for {bad} of {len(labels)} images")
+    scores = answers.floats(answer, "predict", len(labels), classes)
     return float((scores.argmax(1) == labels).double().mean()) * 100
 
 

@@ -1,0 +1,46 @@
+"""Random views of images: what self-supervised and self-training methods, and the backbone's training, look at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Random affine maps and lighting, drawn anew for each image. No flips: a mirrored character is another one.
+
+    turn: radians;  zoom: share, up or down;  shear, shift: in half widths;  contrast, brightness: of standardised
+    pixels
+    """
+
+    turn: float = 0.2
+    zoom: float = 0.25
+    shear: float = 0.2
+    shift: float = 0.15
+    contrast: float = 0.4
+    brightness: float = 0.4
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Return one view of each of the images (n, c, h, w), float."""
+        count = len(images)
+        drawn = torch.rand(8, count, generator=generator).mul_(2).sub_(1).to(images.device)
+        turn, zoom, shear, right, down, contrast, brightness, stretch = drawn
+        angle, scale = self.turn * turn, torch.exp(math.log1p(self.zoom) * zoom)
+        wide, high = scale * torch.exp(0.1 * stretch), scale * torch.exp(-0.1 * stretch)
+        cosine, sine = angle.cos(), angle.sin()
+        matrix = torch.stack(
+            [
+                torch.stack([wide * cosine, self.shear * shear - wide * sine, self.shift * right], dim=1),
+                torch.stack([high * sine, high * cosine, self.shift * down], dim=1),
+            ],
+            dim=1,
+        )
+        grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+        moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        gain, offset = 1 + self.contrast * contrast, self.brightness * brightness
+        return torch.addcmul(offset.view(-1, 1, 1, 1), moved, gain.view(-1, 1, 1, 1))

@@ -1,0 +1,198 @@
+"""Multinomial logistic regression for many small problems at once: the linear head of few-shot episodes.
+
+Each episode minimises, over weights W (classes, d) and unpenalised biases b (classes,),
+  1/2 ||W||^2 + C sum_i CE(W x_i + b, y_i),
+which is scikit-learn's `LogisticRegression(C=C)`. All episodes take a step per pass over the features: L-BFGS in its
+compact form (Byrd, Nocedal, Schnabel 1994, theorem 2.2), which takes few operations on small tensors, preconditioned by
+Boehning's bound on the Hessian (1992, "Multinomial logistic regression algorithm"). An episode leaves once it has
+converged. Episodes are taken in blocks that stay in the cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmark.errors import UsageError
+
+_BLOCK_BYTES = 4 * 2**20
+"""Features of a block, per thread; out of the cache a pass over them takes twice as long."""
+_HISTORY = 16
+"""Recent steps whose curvature is remembered."""
+_ENOUGH = 0.8
+"""A step is kept if the objective's slope along it has not risen beyond this share of the slope at its start: for a
+quadratic, Armijo's condition with constant 0.1, in a form that rounding does not blur (Hager & Zhang 2005, eq. 4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Fitted heads. weights: (E, classes, d);  biases: (E, classes);  converged: (E,) bool."""
+
+    weights: Tensor
+    biases: Tensor
+    converged: Tensor
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Scores (E, n, classes) of features (E, n, d); their softmax is the predicted probability."""
+        return torch.baddbmm(self.biases.unsqueeze(1), features, self.weights.mT)
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Most probable class, (E, n) int64, of features (E, n, d)."""
+        return self.scores(features).argmax(2)
+
+
+def fit(
+    features: Tensor,
+    labels: Tensor,
+    *,
+    classes: int,
+    strength: float = 1.0,
+    tolerance: float = 1e-6,
+    passes: int = 1000,
+) -> Heads:
+    """Fit one head per episode.
+
+    features: (E, n, d) float;  labels: (E, n) int64 in [0, classes);  strength: C above, larger regularises less;
+    tolerance: largest entry of the gradient, divided by C n, at which an episode is done (scikit-learn's `tol`, 1e-4 by
+    default there), or what the precision allows;  passes: over the features, at most.
+    Raises UsageError for shapes that do not fit, features that are not finite, or an episode that lacks a class.
+    """
+    _check(features, labels, classes, strength)
+    count, dimension = features.shape[1:]
+    if count < dimension:  # the optimum lies in the span of the examples (representer theorem)
+        basis, coordinates = torch.linalg.qr(features.mT)
+        inside = fit(coordinates.mT, labels, classes=classes, strength=strength, tolerance=tolerance, passes=passes)
+        return Heads(inside.weights @ basis.mT, inside.biases, inside.converged)
+    size = features.element_size() * dimension * max(count, classes * dimension)
+    block = max(1, _BLOCK_BYTES * torch.get_num_threads() // size)
+    parts = zip(features.split(block), labels.split(block), strict=True)
+    solved = [_Solver(x, y, classes, strength).run(tolerance, passes) for x, y in parts]
+    weights = torch.cat([weights for weights, _ in solved])
+    return Heads(weights[..., :-1], weights[..., -1], torch.cat([converged for _, converged in solved]))
+
+
+class _Solver:
+    """The state of one block; "E" below is the number of episodes that have not converged yet.
+
+    weights, gradient: (E, classes, d + 1), the bias last;  stride: (E,), the share of a step that is taken
+    changes, bends, solved: (E, steps, classes (d + 1)), recent changes of weights and of gradients, and the latter
+    preconditioned;  inverse: (E, d + 1, d + 1), the preconditioner
+    """
+
+    def __init__(self, features: Tensor, labels: Tensor, classes: int, strength: float) -> None:
+        self.inputs = F.pad(features, (0, 1), value=1.0)
+        episodes, self.count, width = self.inputs.shape
+        chosen = F.one_hot(labels, classes).mT.to(features.dtype)
+        self.target = chosen @ self.inputs / self.count
+        self.ridge = features.new_full((width,), 1 / (strength * self.count))
+        self.ridge[-1] = 0
+        self.inverse, largest = self._bound()
+        # Below this, the gradient's entries are rounding errors of the sums that they are.
+        self.floor = 4 * torch.finfo(features.dtype).eps * largest
+        self.weights = features.new_zeros(episodes, classes, width)
+        self.gradient = self._gradient(self.weights)
+        self.stride = features.new_ones(episodes)
+        self.changes = self.bends = self.solved = features.new_zeros(episodes, 0, classes * width)
+
+    def run(self, tolerance: float, passes: int) -> tuple[Tensor, Tensor]:
+        """Return the weights of all episodes, and which have converged."""
+        result = self.weights.clone()
+        converged = torch.zeros(len(result), dtype=torch.bool, device=result.device)
+        left = torch.arange(len(result), device=result.device)
+        for _ in range(passes):
+            done = self.gradient.abs().amax((1, 2)) <= self.floor.clamp_min(tolerance)
+            if 4 * int(done.sum()) >= len(done):  # to move the others together has its price, too
+                result[left], converged[left] = self.weights, done
+                left = left[~done]
+                self._keep(~done)
+            if not len(left):
+                break
+            self._step()
+        result[left] = self.weights
+        return result, converged
+
+    def _step(self) -> None:
+        direction = self._direction()
+        slope = (self.gradient * direction).sum((1, 2))
+        weights = self.weights - self.stride[:, None, None] * direction
+        gradient = self._gradient(weights)
+        kept = -(gradient * direction).sum((1, 2)) <= _ENOUGH * slope
+        # A step that is not kept has still measured the curvature along it, which shortens the next.
+        self._remember((weights - self.weights).flatten(1), gradient - self.gradient)
+        self.stride = torch.where(kept, 1.0, self.stride / 2)
+        self.weights = torch.where(kept[:, None, None], weights, self.weights)
+        self.gradient = torch.where(kept[:, None, None], gradient, self.gradient)
+
+    def _remember(self, change: Tensor, bend: Tensor) -> None:
+        """Append a pair (E, classes (d + 1)), (E, classes, d + 1); one without positive curvature counts as zero."""
+        solved = (bend @ self.inverse).flatten(1)
+        curved = (change * bend.flatten(1)).sum(1, keepdim=True) > 0
+        for name, new in (("changes", change), ("bends", bend.flatten(1)), ("solved", solved)):
+            rows = torch.cat([getattr(self, name), torch.where(curved, new, 0).unsqueeze(1)], dim=1)
+            setattr(self, name, rows[:, -_HISTORY:])
+
+    def _direction(self) -> Tensor:
+        """The gradient times the estimated inverse Hessian (theorem 2.2 with the preconditioner for the identity)."""
+        plain = self.gradient @ self.inverse
+        if not self.changes.shape[1]:
+            return plain
+        vector, preconditioned = self.gradient.flatten(1).unsqueeze(2), plain.flatten(1).unsqueeze(2)
+        products = self.changes @ self.bends.mT
+        curvature = products.diagonal(dim1=1, dim2=2)
+        norms = (self.bends[:, -1] * self.solved[:, -1]).sum(1)
+        scale = torch.where(norms > 0, curvature[:, -1] / norms, 1)[:, None, None]
+        upper = products.triu() + torch.diag_embed((curvature <= 0).to(products.dtype))  # zero rows stay out of it
+        along = torch.linalg.solve_triangular(upper, self.changes @ vector, upper=True)
+        inner = curvature.unsqueeze(2) * along + scale * (
+            self.bends @ (self.solved.mT @ along) - self.bends @ preconditioned
+        )
+        outer = torch.linalg.solve_triangular(upper.mT, inner, upper=False)
+        found: Tensor = scale * (preconditioned - self.solved.mT @ along) + self.changes.mT @ outer
+        return found.view_as(plain)
+
+    def _gradient(self, weights: Tensor) -> Tensor:
+        # Examples last: softmax over the few classes then runs along contiguous memory, and both products are wide.
+        probability = torch.softmax(weights @ self.inputs.mT, dim=1)
+        return torch.baddbmm(weights * self.ridge - self.target, probability, self.inputs, alpha=1 / self.count)
+
+    def _bound(self) -> tuple[Tensor, Tensor]:
+        """Inverse of Boehning's bound, half the inputs' Gram matrix plus the ridge; largest root mean square (E,)."""
+        gram = self.inputs.mT @ self.inputs * (0.5 / self.count)
+        diagonal = gram.diagonal(dim1=1, dim2=2)
+        squares = diagonal.amax(1, keepdim=True)
+        diagonal += self.ridge + 10 * torch.finfo(gram.dtype).eps * squares
+        return torch.cholesky_inverse(torch.linalg.cholesky(gram)), (2 * squares.squeeze(1)).sqrt()
+
+    def _keep(self, chosen: Tensor) -> None:
+        """Go on with the chosen episodes only."""
+        names = ("inputs", "target", "inverse", "weights", "gradient", "stride", "changes", "bends", "solved", "floor")
+        for name in names:
+            setattr(self, name, getattr(self, name)[chosen])
+
+
+def _check(features: Tensor, labels: Tensor, classes: int, strength: float) -> None:
+    if features.ndim != 3 or labels.shape != features.shape[:2] or not features.is_floating_point():
+        raise UsageError(
+            f"features {tuple(features.shape)} {features.dtype} with labels {tuple(labels.shape)}; logistic regression "
+            "takes floats (episodes, examples, dimensions) with labels (episodes, examples)"
+        )
+    if classes < 2 or not strength > 0:
+        raise UsageError(f"{classes} classes at strength {strength}; give two classes or more and a positive strength")
+    finite = features.sum((1, 2)).isfinite()  # a sum shows what a look at each would, in a tenth of the time
+    if not bool(finite.all()):
+        raise UsageError(
+            f"episode {int((~finite).nonzero()[0])} has features that are NaN or infinite; check what computed them "
+            "(a power of a negative number, a division by zero)"
+        )
+    if not bool(((labels >= 0) & (labels < classes)).all()):
+        raise UsageError(
+            f"labels from {int(labels.min())} to {int(labels.max())}; with {classes} classes 0 to {classes - 1}"
+        )
+    lacking = (~(labels.unsqueeze(2) == torch.arange(classes, device=labels.device)).any(1)).nonzero()
+    if len(lacking):
+        raise UsageError(
+            f"episode {int(lacking[0, 0])} has no example of class {int(lacking[0, 1])}; every class needs one"
+        )

@@ -1,0 +1,157 @@
+"""The networks that tracks hand out: trained by the harness once per (data, seed), and kept by content."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from filelock import FileLock
+from torch import Tensor
+
+from benchmark import aside, augmentation, models, training, wire
+from benchmark.augmentation import Views
+from benchmark.cachefile import digest, kept_array
+from benchmark.data import LabelledImages, cache_root
+from benchmark.models.backbone import Backbone
+from benchmark.seeding import generator
+from benchmark.training import Schedule, predict, train
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a backbone is built and trained: by Adam, on random views of the images if `augment`.
+
+    mean, std: per channel, by which images in [0, 1] are standardised
+    """
+
+    channels: int
+    size: int
+    widths: tuple[int, ...]
+    classes: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    augment: bool
+    seed: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, images: LabelledImages, *, seed: int, **rest: Any) -> Recipe:
+        """The recipe for square training images, with their own statistics."""
+        pixels = images.images.float().div_(255)
+        return cls(
+            channels=pixels.shape[1],
+            size=pixels.shape[2],
+            classes=len(images.classes),
+            seed=seed,
+            mean=tuple(pixels.mean((0, 2, 3)).tolist()),
+            std=tuple(pixels.std((0, 2, 3)).clamp_min(1e-6).tolist()),
+            **rest,
+        )
+
+    def build(self) -> Backbone:
+        """The network with its initial weights."""
+        return Backbone(
+            self.channels, self.size, self.widths, self.classes, generator=generator(self.seed, "backbone", "weights")
+        )
+
+    def standardise(self, images: Tensor) -> Tensor:
+        """Images (n, c, h, w) uint8 -> float32, by the training images' statistics."""
+        mean, std = (torch.tensor(each).view(-1, 1, 1) for each in (self.mean, self.std))
+        return (images.float().div_(255) - mean) / std
+
+
+def pretrained(recipe: Recipe, images: LabelledImages, *, device: str) -> dict[str, Tensor]:
+    """Weights of the backbone, trained on images (n, c, h, w) with labels; kept for the next call."""
+    content = digest(images.images.numpy().tobytes(), images.labels.numpy().tobytes())
+    return _kept("backbone", recipe, content, lambda: _train_aside(recipe, images, device), device)
+
+
+def features(recipe: Recipe, weights: dict[str, Tensor], images: Tensor, *, device: str) -> Tensor:
+    """Features (n, d) float32 of images (n, c, h, w) uint8; kept for the next call."""
+    content = digest(*(weights[name].numpy().tobytes() for name in sorted(weights)), images.numpy().tobytes())
+
+    def make() -> dict[str, Tensor]:
+        return {"features": aside.run("benchmark.pretraining:embed_here", asdict(recipe), weights, images, device)}
+
+    return _kept("features", recipe, content, make, device)["features"]
+
+
+def train_here(recipe: dict[str, Any], images: Tensor, labels: Tensor, device: str) -> dict[str, Tensor]:
+    """Train a backbone in this process. Arguments as they cross: a Recipe's fields, uint8 images, labels, device."""
+    plan = Recipe(**recipe)
+    rng = generator(plan.seed, "backbone", "order")
+    views = Views()
+    model = plan.build().to(device)
+
+    def loss(batch: Tensor, batch_labels: Tensor) -> Tensor:
+        return F.cross_entropy(model(views(batch, rng) if plan.augment else batch), batch_labels)
+
+    train(
+        model,
+        plan.standardise(images).to(device),
+        labels.to(device),
+        loss=loss,
+        schedule=Schedule(plan.epochs, plan.batch_size, plan.learning_rate),
+        generator=rng,
+        optimizer=torch.optim.Adam,
+    )
+    return {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+
+
+def embed_here(recipe: dict[str, Any], weights: dict[str, Tensor], images: Tensor, device: str) -> Tensor:
+    """Features of images in this process; arguments as for `train_here`."""
+    plan = Recipe(**recipe)
+    model = plan.build()
+    model.load_state_dict(weights)
+    model.eval().to(device)
+    return predict(model.body, plan.standardise(images).to(device)).cpu()
+
+
+def _train_aside(recipe: Recipe, images: LabelledImages, device: str) -> dict[str, Tensor]:
+    trained: dict[str, Tensor] = aside.run(
+        "benchmark.pretraining:train_here", asdict(recipe), images.images, images.labels, device
+    )
+    return trained
+
+
+def _kept(
+    kind: str, recipe: Recipe, content: str, make: Callable[[], dict[str, Tensor]], device: str
+) -> dict[str, Tensor]:
+    """Tensors made once from a recipe and content; another judge that wants the same ones waits for them."""
+    decided_by = [asdict(recipe), content, device.partition(":")[0], torch.__version__, _code()]
+    name = f"{kind}/{digest(json.dumps(decided_by).encode())}"
+    with _one_at_a_time(name):
+        packed = kept_array(name, lambda: np.frombuffer(wire.encode(make()), dtype=np.uint8))
+    tensors: dict[str, Tensor] = wire.decode(packed.tobytes())
+    return tensors
+
+
+def _code() -> str:
+    files = [Path(str(module.__file__)) for module in (training, augmentation)]
+    files += [Path(__file__), *sorted(Path(str(models.__file__)).parent.glob("*.py"))]
+    return digest(*(file.read_bytes() for file in files))
+
+
+@contextlib.contextmanager
+def _one_at_a_time(name: str) -> Iterator[None]:
+    path = cache_root() / "locks" / f"{name.replace('/', '-')}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire()
+    except OSError:  # nowhere to write: then nothing is kept either
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()

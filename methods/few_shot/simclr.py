@@ -1,0 +1,51 @@
+"""SimCLR on the target. Chen, Kornblith, Norouzi, Hinton: A Simple Framework for Contrastive Learning of Visual
+Representations, ICML 2020, arXiv:2002.05709.
+
+Two views of an image shall be more alike than views of different images. `simclr` sees the target alone and starts from
+random weights; `transfer-simclr` starts from the trained backbone and learns the base's labels beside it, which is
+STARTUP without its self-training part.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from benchmark.tasks.few_shot import TransferSetup, extreme
+from benchmark.transfer import Student, contrastive_loss
+
+
+@extreme.method("simclr", role="baseline", paper="arXiv:2002.05709")
+class SimCLR(Student):
+    """temperature: of the similarities (Chen et al., appendix B.9: 0.5 for small images)."""
+
+    def __init__(self, setup: TransferSetup, *, temperature: float = 0.5) -> None:
+        super().__init__(setup)
+        self._temperature = temperature
+
+    def start(self) -> None:
+        """See `Student.start`: weights that have seen nothing."""
+        self.model.load_state_dict(self.setup.model().state_dict())
+
+    def loss(self, base_images: Tensor, base_labels: Tensor, target_images: Tensor, target_labels: Tensor) -> Tensor:
+        """See `Student.loss`."""
+        first, second = (self.projector(self.model.body(self.view(target_images))) for _ in range(2))
+        return contrastive_loss(first, second, self._temperature)
+
+
+@extreme.method("transfer-simclr", role="baseline", paper="arXiv:2010.07734")
+class TransferSimCLR(Student):
+    """temperature: as in STARTUP's released code, so that the two differ in self-training alone."""
+
+    def __init__(self, setup: TransferSetup, *, temperature: float = 1.0) -> None:
+        super().__init__(setup)
+        self._temperature = temperature
+
+    def start(self) -> None:
+        """See `Student.start`."""
+        self.new_head()
+
+    def loss(self, base_images: Tensor, base_labels: Tensor, target_images: Tensor, target_labels: Tensor) -> Tensor:
+        """See `Student.loss`."""
+        supervised = self.base_loss(base_images, base_labels)
+        first, second = (self.projector(self.model.body(self.view(target_images))) for _ in range(2))
+        return supervised + contrastive_loss(first, second, self._temperature)

@@ -1,0 +1,32 @@
+"""SimpleShot. Wang, Chao, Weinberger, van der Maaten: SimpleShot: Revisiting Nearest-Neighbor Classification for
+Few-Shot Learning, 2019, arXiv:1911.04623.
+
+Centre features by the mean of the base classes, scale them to length 1, take the nearest centroid ("CL2N").
+Claim: with these two transformations nearest-centroid classification rivals methods made for few shots.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmark.episodes import class_means
+from benchmark.tasks.few_shot import EpisodeSetup, novel_classes
+
+
+@novel_classes.method("simpleshot", role="baseline", paper="arXiv:1911.04623")
+class SimpleShot:
+    """CL2N with one-shot or mean centroids (section 3)."""
+
+    def __init__(self, setup: EpisodeSetup) -> None:
+        self.setup = setup
+
+    def observe(self, features: Tensor, labels: Tensor) -> None:
+        """See `EpisodeClassifier.observe`: keep the mean of all base features."""
+        self._centre = features.mean(0)
+
+    def classify(self, support: Tensor, labels: Tensor, queries: Tensor) -> Tensor:
+        """See `EpisodeClassifier.classify`."""
+        support, queries = (F.normalize(part - self._centre, dim=2) for part in (support, queries))
+        means = class_means(support, labels, self.setup.ways)
+        return (2 * queries @ means.mT - means.square().sum(2).unsqueeze(1)).argmax(2)
