@@ -13,8 +13,8 @@ from benchmark.contestant import Limits
 from benchmark.data import DatasetEntry, catalogue
 from benchmark.errors import DataError, UnknownNameError, UsageError
 from benchmark.job import Job
-from benchmark.record import Record
 from benchmark.provenance import origin_code, track_code
+from benchmark.record import Record
 from benchmark.runner import Conditions, Plan
 from benchmark.selection import Estimates, Request, Selection, parse_seeds, plans, select
 from benchmark.store import Store
