@@ -17,7 +17,7 @@ def floats(answer: object, call: str, *shape: int | str) -> Tensor:
     tensor = _tensor(answer, call, shape, wanted)
     if not tensor.is_floating_point():
         raise _wrong(call, f"{tensor.dtype} of shape {tuple(tensor.shape)}", wanted)
-    bad = int((~tensor.isfinite()).flatten(1).any(1).sum())
+    bad = int((~tensor.isfinite()).reshape(len(tensor), -1).any(1).sum())
     if bad:
         raise _wrong(call, f"NaN or infinity for {bad} of {len(tensor)} inputs", f"finite {wanted}")
     return tensor.float()

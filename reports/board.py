@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmark.ranking import Row, Table
-from reports import formatting
+from reports import formatting, rates
 from reports.formatting import Format
 
 NOTHING = "–"
@@ -15,13 +15,17 @@ NOTHING = "–"
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column: its name, its unit and direction (an arrow) where it has them, and whether it is the primary metric."""
+    """A column: its name, its unit and direction (an arrow) where it has them, and what kind of column it is.
+
+    primary: the metric that decides the rank;  rate: one of `reports.rates`.
+    """
 
     name: str
     unit: str = ""
     arrow: str = ""
     numeric: bool = True
     primary: bool = False
+    rate: bool = False
 
     @property
     def text(self) -> str:
@@ -74,10 +78,13 @@ def board(table: Table) -> Board:
         )
         for column in table.columns
     ]
-    headings += [Heading("seeds"), Heading("time", "s"), Heading("memory", "peak")]
+    per_second = rates.names(table)
+    headings += [Heading("seeds"), Heading("time", "s")]
+    headings += [Heading(*rates.parts(name), rate=True) for name in per_second]
+    headings += [Heading("memory", "peak")]
     headings += [Heading("GPU memory", "peak")] if on_device else []
     headings += [Heading("paper", numeric=False)]
-    lines = tuple(_line(row, table, formats, on_device=on_device) for row in table.rows)
+    lines = tuple(_line(row, table, formats, per_second, on_device=on_device) for row in table.rows)
     return Board(table, tuple(headings), lines, tuple(_failures(table)))
 
 
@@ -92,7 +99,7 @@ def _failures(table: Table) -> Iterator[tuple[str, str]]:
         yield f"{method}, seed{'s' if len(failed) > 1 else ''} {', '.join(failed)}", f"{status}: {message}"
 
 
-def _line(row: Row, table: Table, formats: dict[str, Format], *, on_device: bool) -> Line:
+def _line(row: Row, table: Table, formats: dict[str, Format], per_second: Sequence[str], *, on_device: bool) -> Line:
     cells = [Cell(NOTHING if row.rank is None else str(row.rank), row.rank), Cell(row.method)]
     for column in table.columns:
         summary = row.metrics.get(column.name)
@@ -100,6 +107,9 @@ def _line(row: Row, table: Table, formats: dict[str, Format], *, on_device: bool
     done, all_seeds = len(row.seeds), len(table.seeds)
     cells.append(Cell(str(done) if done == all_seeds else f"{done} of {all_seeds}", done))
     cells.append(Cell(formatting.seconds(row.seconds.mean), row.seconds.mean) if row.seconds else Cell(NOTHING))
+    measured = rates.summaries(row)
+    means = [measured[name].mean if name in measured else None for name in per_second]
+    cells += [Cell(NOTHING) if mean is None else Cell(formatting.rate(mean), mean) for mean in means]
     peaks = (row.peak_bytes, row.peak_device_bytes) if on_device else (row.peak_bytes,)
     cells += [Cell(NOTHING) if peak is None else Cell(formatting.size(peak), peak) for peak in peaks]
     cells.append(Cell(row.paper or ""))

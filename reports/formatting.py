@@ -50,6 +50,12 @@ def seconds(value: float) -> str:
     return fixed(value, _places(value))
 
 
+def rate(value: float) -> str:
+    """Write a rate with three significant digits, for clocks give no more: `0.042`, `66.0`, `58,900`."""
+    rounded = float(f"{value:.3g}")
+    return fixed(rounded, _places(rounded))
+
+
 def size(value: int) -> str:
     """Write bytes in binary units, `412 MiB` or `12.3 GiB`."""
     return f"{value / 2**20:,.0f} MiB" if value < 10 * 2**30 else f"{value / 2**30:,.1f} GiB"
@@ -64,6 +70,11 @@ def label(name: str, unit: str = "") -> str:
     """Write a metric's name for people, `memory floats` or `ACC (%)`; a unit that the name holds is not repeated."""
     words = name.replace("_", " ")
     return f"{words} ({unit})" if unit and unit not in words.split() else words
+
+
+def opening(text: str) -> str:
+    """Let a sentence start with text: its first letter becomes a capital, the others stay as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def track(name: str) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 
 from benchmark.ranking import Row, Table
 from benchmark.stats import Summary
+from reports import rates
 
 SUMMARY = {
     "device": pl.String,
@@ -19,6 +20,7 @@ SUMMARY = {
     "role": pl.String,
     "paper": pl.String,
     "rank": pl.Int64,
+    "kind": pl.String,
     "metric": pl.String,
     "unit": pl.String,
     "higher_is_better": pl.Boolean,
@@ -35,10 +37,10 @@ SUMMARY = {
 
 
 def summary(tables: Iterable[Table]) -> pl.DataFrame:
-    """One row per (device, track, tier, method, metric), in the order of the tables; columns: `SUMMARY`.
+    """One row per (device, track, tier, method, metric or rate), in the order of the tables; columns: `SUMMARY`.
 
-    mean and half_width_95 are in `unit`, over the `n` seeds that have the metric. A method without any result has one
-    row without a metric.
+    kind: `metric`, or `rate` for what a method did per second;  mean and half_width_95 are in `unit`, over the `n`
+    seeds that have it. A method without any result has one row without a metric.
     """
     rows = [line for table in tables for row in table.rows for line in _lines(table, row)]
     return pl.DataFrame(rows, schema=SUMMARY)
@@ -83,6 +85,7 @@ def _lines(table: Table, row: Row) -> list[dict[str, object]]:
     measured: list[tuple[dict[str, object], Summary]] = [
         (
             {
+                "kind": "metric",
                 "metric": column.name,
                 "unit": column.unit,
                 "higher_is_better": column.higher_is_better,
@@ -92,6 +95,13 @@ def _lines(table: Table, row: Row) -> list[dict[str, object]]:
         )
         for column in table.columns
         if column.name in row.metrics
+    ]
+    measured += [
+        (
+            {"kind": "rate", "metric": name, "unit": rates.parts(name)[1], "higher_is_better": True, "primary": False},
+            value,
+        )
+        for name, value in rates.summaries(row).items()
     ]
     if not measured:
         return [{**common, "n": 0}]

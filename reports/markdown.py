@@ -11,8 +11,9 @@ from reports.board import Board, Cell, Line, board
 
 LEGEND = (
     "Values are mean ± half width of the 95 % interval over seeds; one seed has no interval. ↑ higher is better, "
-    "↓ lower is better. Time is spent inside the method, memory is the largest peak of its process. References bound "
-    "a track and are not ranked; neither are methods that failed on a seed."
+    "↓ lower is better. Time is spent inside the method, rates (per second) are taken from it, both are means over "
+    "seeds. Memory is the largest peak of its process. References bound a track and are not ranked; neither are "
+    "methods that failed on a seed."
 )
 
 

@@ -18,7 +18,7 @@ from reports.board import NOTHING, Board, Line, board
 
 _ASCII = str.maketrans({"±": "~", "×": "x", "↑": "(up)", "↓": "(down)", NOTHING: "-"})
 _WIDEST = 10_000
-_EXPENDABLE = ("paper", "memory", "GPU memory", "time", "seeds")
+_EXPENDABLE = ("paper", "rate", "memory", "GPU memory", "time", "seeds")
 
 
 def show(tables: Sequence[Table], console: Console) -> None:
@@ -63,22 +63,25 @@ def _show(drawn: Board, console: Console) -> None:
 
 def _fitting(drawn: Board, console: Console) -> tuple[Grid, list[str]]:
     """Draw the grid with as many columns as the terminal holds; return it with the names of those left out."""
-    left_out: list[str] = []
-    expendable = [name for name in _EXPENDABLE if any(heading.name == name for heading in drawn.headings)]
+    kinds = ["rate" if heading.rate else heading.name for heading in drawn.headings]
+    from_the_right = [*enumerate(kinds)][::-1]
+    expendable = [position for kind in _EXPENDABLE for position, other in from_the_right if other == kind]
+    left_out: list[int] = []
     grid = _grid(drawn, left_out, console)
-    while console.is_terminal and (grid.width or 0) > console.width and expendable:
-        left_out.append(expendable.pop(0))
+    while console.is_terminal and (grid.width or 0) > console.width and len(left_out) < len(expendable):
+        left_out.append(expendable[len(left_out)])
         grid = _grid(drawn, left_out, console)
-    return grid, left_out
+    headings = [drawn.headings[position] for position in left_out]
+    return grid, [f"{heading.name} {heading.unit}" if heading.rate else heading.name for heading in headings]
 
 
 def _say(console: Console, text: str, *, style: str = "") -> None:
     console.print(_text(text, console, style=style), soft_wrap=not console.is_terminal)
 
 
-def _grid(drawn: Board, left_out: list[str], console: Console) -> Grid:
+def _grid(drawn: Board, left_out: Sequence[int], console: Console) -> Grid:
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    shown = [position for position, heading in enumerate(drawn.headings) if heading.name not in left_out]
+    shown = [position for position in range(len(drawn.headings)) if position not in left_out]
     lines = [_cells(line, drawn) for line in drawn.lines]
     for position in shown:
         heading = drawn.headings[position]

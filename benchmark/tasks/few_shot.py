@@ -419,7 +419,7 @@ novel_classes: Track[EpisodeClassifier] = Track(
         Tier.SMOKE: _novel("families", seconds=0.3, base=10, novel=20, size=12, widths=(8, 16), epochs=1, episodes=12),
         Tier.QUICK: _novel("families", seconds=5, base=60, novel=30, epochs=6),
         Tier.STANDARD: _novel(
-            "omniglot", seconds=60, widths=(64, 64, 64, 64), size=28, epochs=60, augment=True, episodes=2000
+            "omniglot", seconds=60, widths=(64, 64, 64, 64), size=28, epochs=30, augment=True, episodes=2000
         ),
     },
 )
@@ -447,8 +447,15 @@ extreme: Track[Adapter] = Track(
         ),
         Tier.QUICK: _transfer("drawings", seconds=5, base=40, novel=40, unlabelled=40, epochs=6, student_steps=150),
         Tier.STANDARD: _transfer(
-            "mnist-textures", seconds=600, base=100, novel=None, unlabelled=200, size=28, epochs=20,
-            widths=(32, 64, 64, 128), student_steps=1000, student_batch=128, episodes=2000,
+            "mnist-textures",
+            seconds=60,
+            base=60,
+            novel=400,
+            unlabelled=200,
+            size=28,
+            epochs=8,
+            student_steps=400,
+            episodes=1000,
         ),
     },
 )  # fmt: skip

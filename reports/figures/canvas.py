@@ -13,6 +13,7 @@ import matplotlib as mpl
 import polars as pl
 from matplotlib import figure as mpl_figure
 from matplotlib.axes import Axes
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from benchmark.ranking import Table
 from reports.figures.palette import Style
@@ -100,6 +101,13 @@ def finish(drawing: mpl_figure.Figure, subject: Subject, name: str, *, caption: 
     table = subject.table
     folder = "/".join(_file_name(part) for part in (table.device, table.track, table.tier))
     return Figure(f"figures/{folder}/{name}.svg", text.getvalue(), round(width * 96), round(height * 96), caption, alt)
+
+
+def space(drawing: mpl_figure.Figure, *, wide: float = 0.02, high: float = 0.02) -> None:
+    """Set the room between a figure's panels, as a share of their mean width and height."""
+    engine = drawing.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(wspace=wide, hspace=high)
 
 
 def bare(axes: Axes, *sides: str) -> None:

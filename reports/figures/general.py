@@ -57,9 +57,9 @@ def primary(subject: Subject) -> Figure | None:
         drawing,
         subject,
         "primary",
-        caption=f"{name} of every method with a result, {subject.seeds}; whiskers are 95 % intervals of the mean over "
-        f"seeds. {direction.capitalize()}. In brackets: references (hollow), which bound the track, and unranked "
-        "methods, with the seeds they finished.",
+        caption=f"{formatting.opening(name)} of every method with a result, {subject.seeds}; whiskers are 95 % "
+        f"intervals of the mean over seeds. {direction.capitalize()}. In brackets: references (hollow), which bound "
+        "the track, and unranked methods, with the seeds they finished.",
         alt=f"Bar chart of {name} on {formatting.track(subject.table.track)}: "
         + "; ".join(f"{row['method']} {written.interval(s)}" for row, s in zip(rows, summaries, strict=True)),
     )
@@ -100,9 +100,9 @@ def primary_against_seconds(subject: Subject) -> Figure | None:
         drawing,
         subject,
         "primary-against-seconds",
-        caption=f"{name} against mean wall seconds inside the method, {subject.seeds}; vertical bars are 95 % "
-        "intervals. The grey line is the Pareto front: no ranked method is faster and better than those on it (bold). "
-        "Hollow grey marks are references.",
+        caption=f"{formatting.opening(name)} against mean wall seconds inside the method, {subject.seeds}; vertical "
+        "bars are 95 % intervals. The grey line is the Pareto front: no ranked method is faster and better than those "
+        "on it (bold). Hollow grey marks are references.",
         alt=f"Scatter plot of {name} against seconds on {formatting.track(subject.table.track)}. "
         f"On the Pareto front: {best}.",
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from reports.figures.canvas import INK, MUTED
@@ -42,12 +43,7 @@ def place(axes: Axes, labels: Sequence[Label], lines: Sequence[tuple[float, floa
     lines: corners, in data coordinates, of a line of horizontal and vertical parts that labels should not cross.
     Greedy, in the order given, and deterministic. The axes' limits must be final, for they decide where points lie.
     """
-    figure = axes.get_figure(root=True)
-    if figure is None:
-        raise ValueError("the axes belong to no figure, so nothing can be measured")
-    if (engine := figure.get_layout_engine()) is not None:
-        engine.execute(figure)
-        figure.set_layout_engine("none")  # settled: a second layout would move the points away from their labels
+    figure = _settled(axes)
     frame = axes.get_window_extent()
     taken = [box for label in labels for box in _obstacles(axes, label)]
     corners = [axes.transData.transform(corner) for corner in lines]
@@ -61,6 +57,68 @@ def place(axes: Axes, labels: Sequence[Label], lines: Sequence[tuple[float, floa
         chosen = costs.index(min(costs))
         _annotate(axes, label, _PLACES[chosen])
         taken.append(boxes[chosen])
+
+
+def list_right(axes: Axes, labels: Sequence[Label], x: float, colours: Sequence[str]) -> None:
+    """Write the labels one below the other at x, in data units, each tied to its point by a line of its colour.
+
+    x: right of the axes, where nothing else is. The limits of the axes must be final.
+    """
+    written = [
+        axes.annotate(
+            label.text,
+            (label.x, label.y),
+            xytext=(x, label.y),
+            va="center",
+            fontsize=_FONT_SIZE,
+            fontweight=_weight(label),
+            color=INK,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-", "color": colour, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 4, "relpos": (0, 0.5)
+            },
+        )
+        for label, colour in zip(labels, colours, strict=True)
+    ]  # fmt: skip
+    figure = _settled(axes)
+    _, pixels = axes.transData.transform([(x, label.y) for label in labels]).T
+    frame = axes.get_window_extent()
+    gap = 1.35 * _FONT_SIZE * figure.dpi / 72
+    heights = spread(pixels.tolist(), gap, frame.y0, frame.y1 - gap / 2)
+    for text, height in zip(written, heights, strict=True):
+        text.set_position((x, float(axes.transData.inverted().transform((0, height))[1])))
+
+
+def spread(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move values to be `gap` apart and inside [low, high], in the order they have; equal ones keep the order given.
+
+    Neighbours that are too close form a block around the mean of where they would be (pool adjacent violators). Where
+    there is no room for all, they leave at the top.
+    """
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    blocks: list[tuple[float, int]] = []  # the place of the first of each block if it were alone, and how many
+    for rank, index in enumerate(order):
+        start, size = values[index] - rank * gap, 1
+        while blocks and blocks[-1][0] >= start:
+            before, count = blocks.pop()
+            start, size = (before * count + start * size) / (count + size), count + size
+        blocks.append((start, size))
+    starts = [start for start, size in blocks for _ in range(size)]
+    last = len(values) - 1
+    places = [min(start + rank * gap, high - (last - rank) * gap) for rank, start in enumerate(starts)]
+    moved = {index: max(place, low + rank * gap) for rank, (index, place) in enumerate(zip(order, places, strict=True))}
+    return [moved[index] for index in range(len(values))]
+
+
+def _settled(axes: Axes) -> Figure:
+    """Lay out the axes' figure for good: a second layout would move the points away from their labels."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("the axes belong to no figure, so nothing can be measured")
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+    return figure
 
 
 def _boxes(axes: Axes, label: Label, pixels: float) -> list[Bbox]:

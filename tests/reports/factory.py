@@ -7,7 +7,14 @@ from typing import Any
 
 from benchmark.record import FAILURES, Costs, Device, Failure, MetricValue, Provenance, Record, Software
 
-UNITS = {"ACC": ("%", True), "BWT": ("%", True), "memory_floats": ("floats", False), "error": ("%", False)}
+UNITS = {
+    "ACC": ("%", True),
+    "BWT": ("%", True),
+    "memory_floats": ("floats", False),
+    "error": ("%", False),
+    "accuracy_1_shot": ("%", True),
+    "accuracy_5_shot": ("%", True),
+}
 
 
 def matrix(last: float, *, tasks: int = 3) -> dict[str, list[float]]:
@@ -48,13 +55,15 @@ def record(
     status: str = "ok",
     message: str | None = None,
     seconds: float = 2.0,
+    raw: Mapping[str, list[float]] | None = None,
+    rates: Mapping[str, float] | None = None,
     slug: str = "cpu-test-2c",
     comparison: Mapping[str, str] | None = None,
     curves: dict[str, dict[str, list[float]]] | None = None,
     started_at: str = "2026-01-01T00:00:00Z",
     **fields: Any,
 ) -> Record:
-    """Build a record; metrics are named as in `UNITS`."""
+    """Build a record; metrics are named as in `UNITS`, raw holds their values per episode."""
     ok = status == "ok"
     values = {"ACC": 80.0 + seed, "BWT": -5.0} if metrics is None else dict(metrics)
     return Record(
@@ -69,7 +78,9 @@ def record(
         failure=None if ok else Failure(message=FAILURES[status] if message is None else message),
         primary=primary,
         metrics={
-            name: MetricValue(value=value, unit=UNITS[name][0], higher_is_better=UNITS[name][1])
+            name: MetricValue(
+                value=value, unit=UNITS[name][0], higher_is_better=UNITS[name][1], raw=list((raw or {}).get(name, ()))
+            )
             for name, value in (values.items() if ok else ())
         },
         curves=({"accuracy": matrix(70.0 + seed)} if curves is None else curves) if ok else {},
@@ -78,6 +89,7 @@ def record(
             phases={"learn": seconds},
             peak_bytes=400 * 2**20,
             peak_device_bytes=2**30 if slug.startswith("cuda") else None,
+            rates=dict(rates or {}),
         ),
         device=device(slug),
         software=Software(heptathlon="0.1.0", python="3.11.2", torch="2.11.0", torchvision="0.26.0", numpy="2.4.0"),

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from benchmark.ranking import tables
 from benchmark.record import Record
@@ -106,3 +107,38 @@ def test_curve_frame_skips_damaged_curves() -> None:
     frame = frames.curve(tables([whole, damaged])[0], "accuracy", ("after_task", "task", "accuracy"))
     assert frame["method"].unique().to_list() == ["a"]
     assert frame.columns == ["method", "seed", "after_task", "task", "accuracy"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1e9, 1e9), (0.0, 100.0)])
+def test_spread_keeps_order_gap_and_bounds(low: float, high: float) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        values = rng.uniform(0, 100, size=8).tolist()
+        moved = labels.spread(values, 11.0, low, high)
+        order = np.argsort(values)
+        assert (np.diff(np.array(moved)[order]) >= 11.0 - 1e-9).all()
+        assert min(moved) >= low
+        assert max(moved) <= high
+
+
+def test_spread_moves_no_more_than_it_must() -> None:
+    assert labels.spread([5.0, 90.0, 40.0], 10.0, 0.0, 100.0) == [5.0, 90.0, 40.0]
+    assert labels.spread([50.0, 50.0, 50.0], 10.0, 0.0, 100.0) == [40.0, 50.0, 60.0]
+    assert labels.spread([99.0, 100.0], 10.0, 0.0, 100.0) == [90.0, 100.0]
+
+
+def test_listed_labels_are_apart_and_inside_the_figure() -> None:
+    with canvas.look():
+        drawing = canvas.new(3.9, 3.1)
+        axes = drawing.add_subplot()
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        names = [labels.Label(f"a-long-method-{i}", 0.9, 0.99) for i in range(9)]
+        labels.list_right(axes, names, 1.1, ["#000000"] * 9)
+        drawing.draw_without_rendering()
+        boxes = [Text.get_window_extent(text) for text in axes.texts]  # an annotation's own holds its line, too
+        page = drawing.bbox
+    for i, one in enumerate(boxes):
+        assert not any(one.overlaps(other) for other in boxes[:i])
+        assert page.x0 <= one.x0
+        assert one.x1 <= page.x1
+        assert one.y1 <= page.y1

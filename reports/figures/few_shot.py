@@ -1,0 +1,232 @@
+"""Figures of the few-shot task: accuracy over shots, and what each method gains over the baseline, episode by episode.
+
+The pictures of features are in `reports.figures.few_shot_features`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+
+from benchmark.ranking import Row
+from benchmark.record import Record
+from benchmark.stats import Summary, summarise
+from reports import formatting, frames
+from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, new, space
+from reports.figures.labels import Label, list_right
+from reports.figures.palette import REFERENCE
+
+BASELINES = {"few_shot.novel_classes": "lr", "few_shot.extreme": "transfer"}
+"""What the methods of a track are compared with, episode by episode."""
+
+_DODGE = 0.16  # of the distance between two numbers of shots, for all methods together
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A method's accuracy in % by number of shots; over_episodes: whether a single seed lends its own intervals."""
+
+    row: Row
+    values: Mapping[float, Summary]
+    over_episodes: bool
+
+
+def accuracy_over_shots(subject: Subject) -> Figure | None:
+    """Draw one line per method with a result: accuracy (%) by shots, with intervals over seeds."""
+    curves = _curves(subject)
+    if not curves:
+        return None
+    shots = sorted({number for curve in curves for number in curve.values})
+    drawing = new(SMALL[0], max(SMALL[1], 1.0 + 0.17 * len(curves)))
+    axes = drawing.add_subplot()
+    labels = []
+    for position, curve in enumerate(curves):
+        reference = curve.row.role == "reference"
+        style = subject.styles[curve.row.method]
+        colour = REFERENCE if reference else style.colour
+        aside = _DODGE * (position / (len(curves) - 1) - 0.5) if len(curves) > 1 else 0.0
+        x = [shots.index(number) + aside for number in curve.values]
+        y = [value.mean for value in curve.values.values()]
+        halves = [value.half_width or 0.0 for value in curve.values.values()]
+        axes.plot(x, y, color=colour, linewidth=1.4, linestyle=(0, (4, 2)) if reference else "-", zorder=2)
+        axes.errorbar(
+            x,
+            y,
+            yerr=halves,
+            color=colour,
+            linestyle="none",
+            marker=style.marker,
+            markersize=5.5,
+            markerfacecolor="white" if reference else colour,
+            markeredgecolor=colour if reference else "white",
+            markeredgewidth=1.0 if reference else 0.6,
+            elinewidth=1.1,
+            zorder=3,
+        )
+        labels.append(Label(_named(curve.row), x[-1], y[-1], bold=curve.row.rank == 1))
+    axes.set_xlim(-0.2, len(shots) - 0.8)
+    axes.set_xticks(range(len(shots)), [f"{number:g}" for number in shots])
+    axes.grid(visible=False, axis="x")
+    axes.set_xlabel("shots (labelled images per class)")
+    axes.set_ylabel("accuracy (%), higher is better")
+    list_right(axes, labels, len(shots) - 0.7, [subject.styles[curve.row.method].colour for curve in curves])
+    return finish(
+        drawing,
+        subject,
+        "accuracy-over-shots",
+        caption=f"Mean accuracy over episodes by the number of shots, {subject.seeds}; bars are 95 % intervals "
+        f"{_over(curves)}. Dashed lines with hollow grey marks are references. Marks are moved aside a little, so that "
+        "they do not hide each other.",
+        alt=f"Line chart of accuracy over shots on {formatting.track(subject.table.track)}: "
+        + "; ".join(
+            f"{curve.row.method} "
+            + ", ".join(f"{value.mean:.1f} % at {number:g}" for number, value in curve.values.items())
+            for curve in curves
+        ),
+    )
+
+
+def difference_to_baseline(subject: Subject) -> Figure | None:
+    """Draw every method's paired difference to the baseline in percentage points: a panel per number of shots."""
+    found = [row for row in subject.table.rows if row.method == BASELINES.get(subject.table.track)]
+    if not found or not found[0].records:
+        return None
+    baseline, rows = found[0], [row for row in subject.table.rows if row.method != found[0].method]
+    shots = sorted({number for curve in _curves(subject) for number in curve.values})
+    panels = {
+        number: {row.method: paired(row, baseline, f"accuracy_{number:g}_shot") for row in rows} for number in shots
+    }
+    panels = {number: values for number, values in panels.items() if any(values.values())}
+    shown = [row for row in rows if any(values[row.method] for values in panels.values())]
+    if not shown:
+        return None
+    drawing = new(1.5 + 3.6 * len(panels), 0.85 + 0.3 * len(shown))
+    grid = drawing.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (number, values) in zip(grid, panels.items(), strict=True):
+        _forest(axes, shown, values, subject)
+        axes.set_title(f"{number:g} shot{'' if number == 1 else 's'}", fontsize=9.5, fontweight="bold", color=INK)
+    grid[0].set_yticks(range(len(shown)), [_named(row) for row in shown], color=INK, fontsize=9)
+    grid[0].set_ylim(len(shown) - 0.4, -0.6)
+    space(drawing, wide=0.08)
+    drawing.supxlabel(f"accuracy minus that of {baseline.method} (percentage points)", fontsize=9, color=INK)
+    sure = [
+        f"{row.method} {value.mean:+.1f} at {number:g}"
+        for number, values in panels.items()
+        for row in shown
+        if (value := values[row.method]) is not None and _apart(value)
+    ]
+    return finish(
+        drawing,
+        subject,
+        "difference-to-baseline",
+        caption=f"What every method gains (right) or loses (left) against {baseline.method} on the same episodes, in "
+        f"percentage points of accuracy, {subject.seeds}. {_whiskers(shown, baseline)} Bold: the interval does not "
+        "hold zero.",
+        alt=f"Differences of accuracy to {baseline.method} on {formatting.track(subject.table.track)}, by method and "
+        f"shots. Intervals without zero: {'; '.join(sure) or 'none'}.",
+    )
+
+
+def paired(row: Row, baseline: Row, metric: str) -> Summary | None:
+    """Mean over seeds of the mean difference per episode, in the metric's unit; None without a seed in common.
+
+    n counts seeds. The interval is over episodes for one seed; for several it is Student's over the seeds' means, and
+    never narrower than that over all their episodes: a few seeds may agree by chance.
+    """
+    others = {record.seed: record for record in baseline.records}
+    differences = []
+    for record in row.records:
+        one, other = _raw(record, metric), _raw(others.get(record.seed), metric)
+        if one and len(one) == len(other):
+            differences.append(np.subtract(one, other))
+    if not differences:
+        return None
+    over_episodes = summarise(np.concatenate(differences).tolist()).half_width
+    over_seeds = summarise([float(difference.mean()) for difference in differences])
+    halves = [half for half in (over_episodes, over_seeds.half_width) if half is not None]
+    return Summary(over_seeds.n, over_seeds.mean, max(halves, default=None))
+
+
+def _raw(record: Record | None, metric: str) -> Sequence[float]:
+    found = record.metrics.get(metric) if record is not None else None
+    return found.raw if found is not None else ()
+
+
+def _curves(subject: Subject) -> list[Curve]:
+    """The curve "shots" of every method that has one, in the order of the table, by rising number of shots."""
+    runs = frames.curve(subject.table, "shots", ("shots", "accuracy", "half_width_95")).sort("shots", "seed")
+    curves = []
+    for row in subject.table.rows:
+        own = runs.filter(pl.col("method") == row.method)
+        alone = own["seed"].n_unique() == 1
+        values = {}
+        for (number,), cells in own.group_by("shots", maintain_order=True):
+            value = summarise(cells["accuracy"].to_list())
+            values[float(str(number))] = Summary(1, value.mean, cells["half_width_95"][0]) if alone else value
+        if values:
+            curves.append(Curve(row, values, alone))
+    return curves
+
+
+def _forest(axes: Axes, rows: Sequence[Row], values: Mapping[str, Summary | None], subject: Subject) -> None:
+    """Draw one mark with its interval per method, and its number at the panel's right border."""
+    axes.axvline(0, color=MUTED, linewidth=1.0, zorder=1)
+    axes.grid(visible=False, axis="y")
+    bare(axes, "left", "bottom")
+    for position, row in enumerate(rows):
+        value, reference = values[row.method], row.role == "reference"
+        if value is None:
+            continue
+        style = subject.styles[row.method]
+        colour = REFERENCE if reference else style.colour
+        axes.errorbar(
+            value.mean,
+            position,
+            xerr=value.half_width,
+            color=colour,
+            marker=style.marker,
+            markersize=5.5,
+            markerfacecolor="white" if reference else colour,
+            markeredgecolor=colour,
+            elinewidth=1.5,
+            zorder=3,
+        )
+        half = "" if value.half_width is None else f" ± {value.half_width:.1f}"
+        axes.text(
+            1.02,
+            position,
+            f"{round(value.mean, 1) + 0.0:+.1f}{half}".replace("-", "−"),
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=8.5,
+            color=INK if _apart(value) else MUTED,
+            fontweight="bold" if _apart(value) else "normal",
+        )
+
+
+def _apart(value: Summary) -> bool:
+    """Whether the interval does not hold zero."""
+    return value.half_width is not None and abs(value.mean) > value.half_width
+
+
+def _over(curves: Sequence[Curve]) -> str:
+    """What the intervals of the curves are over, in words."""
+    alone = sum(curve.over_episodes for curve in curves)
+    if not alone:
+        return "over seeds"
+    return "over its episodes" if alone == len(curves) else "over seeds, or over the episodes of methods with one seed"
+
+
+def _whiskers(rows: Sequence[Row], baseline: Row) -> str:
+    common = [len(set(row.seeds) & set(baseline.seeds)) for row in rows]
+    if max(common) == 1:
+        return "Whiskers are 95 % intervals over the episodes of one seed."
+    return "Whiskers are 95 % intervals over seeds, and never narrower than those over all their episodes."
+
+
+def _named(row: Row) -> str:
+    return f"{row.method} (ref.)" if row.role == "reference" else row.method
