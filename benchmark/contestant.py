@@ -43,7 +43,9 @@ class Limits:
 
 
 class Contestant(Protocol):
-    """The judge's view of a method."""
+    """The judge's view of a method. reference: it may be told what ranked methods have to find out themselves."""
+
+    reference: bool
 
     def call(self, name: str, *arguments: Any, phase: str | None = None) -> Any:
         """Call the method and return its reply; its time goes to `phase` (by default the call's name).
@@ -58,7 +60,8 @@ class Contestant(Protocol):
 class InProcess:
     """The same calls in the judge's own process, for a debugger. No limits, and its records never rank."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, *, reference: bool = False) -> None:
+        self.reference = reference
         self.clock = measure.Clock()
         with _as_failure(), self.clock.running("build"):
             self._method = Method(spec)
@@ -79,7 +82,8 @@ class InProcess:
 class Remote:
     """A method in a process of its own. Use as a context manager: leaving it ends the process, come what may."""
 
-    def __init__(self, spec: Spec, limits: Limits) -> None:
+    def __init__(self, spec: Spec, limits: Limits, *, reference: bool = False) -> None:
+        self.reference = reference
         self.clock = measure.Clock()
         self.usage = measure.Usage(None, None, None)
         self.start_bytes: int | None = None

@@ -143,12 +143,13 @@ def _contest(plan: Plan, spec: Spec, conditions: Conditions, data: Any, clock: m
     outcome: Outcome | None = None
     status, failure = "ok", None
     player: InProcess | Remote | None = None
+    reference = plan.entry.role == "reference"
     try:
         if conditions.in_process:
-            player = InProcess(spec)
+            player = InProcess(spec, reference=reference)
             outcome = plan.track.rules.judge(player, plan.budget, data, clock)
         else:
-            player = Remote(spec, conditions.limits)
+            player = Remote(spec, conditions.limits, reference=reference)
             with player:
                 outcome = plan.track.rules.judge(player, plan.budget, data, clock)
                 player.finish()
