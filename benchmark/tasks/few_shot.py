@@ -417,7 +417,7 @@ novel_classes: Track[EpisodeClassifier] = Track(
     uses=("class_split", "episodes", "pretraining", "augmentation"),
     tiers={
         Tier.SMOKE: _novel("families", seconds=0.3, base=10, novel=20, size=12, widths=(8, 16), epochs=1, episodes=12),
-        Tier.QUICK: _novel("families", seconds=5, base=60, novel=30, epochs=6),
+        Tier.QUICK: _novel("families", seconds=3, base=60, novel=30, epochs=6, widths=(16, 32, 32, 32)),
         Tier.STANDARD: _novel(
             "omniglot", seconds=60, widths=(64, 64, 64, 64), size=28, epochs=30, augment=True, episodes=2000
         ),
