@@ -17,10 +17,11 @@ def floats(answer: object, call: str, *shape: int | str) -> Tensor:
     tensor = _tensor(answer, call, shape, wanted)
     if not tensor.is_floating_point():
         raise _wrong(call, f"{tensor.dtype} of shape {tuple(tensor.shape)}", wanted)
+    tensor = tensor.float()  # before the look at its values: a float64 may be finite and too large
     bad = int((~tensor.isfinite()).reshape(len(tensor), -1).any(1).sum())
     if bad:
         raise _wrong(call, f"NaN or infinity for {bad} of {len(tensor)} inputs", f"finite {wanted}")
-    return tensor.float()
+    return tensor
 
 
 def classes(answer: object, call: str, count: int, *shape: int | str) -> Tensor:

@@ -14,24 +14,25 @@ from torch import Tensor
 class Views:
     """Random affine maps and lighting, drawn anew for each image. No flips: a mirrored character is another one.
 
-    turn: radians;  zoom: share, up or down;  shear, shift: in half widths;  contrast, brightness: of standardised
-    pixels
+    turn: radians;  zoom, stretch: shares, up or down, of the size and of width against height;  shear, shift: in half
+    widths;  contrast, brightness: of standardised pixels
     """
 
     turn: float = 0.2
     zoom: float = 0.25
+    stretch: float = 0.1
     shear: float = 0.2
     shift: float = 0.15
     contrast: float = 0.4
     brightness: float = 0.4
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Return one view of each of the images (n, c, h, w), float."""
+        """Return one view of each of the images (n, c, h, w), float32."""
         count = len(images)
         drawn = torch.rand(8, count, generator=generator).mul_(2).sub_(1).to(images.device)
         turn, zoom, shear, right, down, contrast, brightness, stretch = drawn
         angle, scale = self.turn * turn, torch.exp(math.log1p(self.zoom) * zoom)
-        wide, high = scale * torch.exp(0.1 * stretch), scale * torch.exp(-0.1 * stretch)
+        wide, high = scale * torch.exp(self.stretch * stretch), scale * torch.exp(-self.stretch * stretch)
         cosine, sine = angle.cos(), angle.sin()
         matrix = torch.stack(
             [

@@ -43,9 +43,9 @@ class Limits:
 
 
 class Contestant(Protocol):
-    """The judge's view of a method. reference: it may be told what ranked methods have to find out themselves."""
+    """The judge's view of a method."""
 
-    reference: bool
+    reference: bool  # a reference may be told what ranked methods have to find out
 
     def call(self, name: str, *arguments: Any, phase: str | None = None) -> Any:
         """Call the method and return its reply; its time goes to `phase` (by default the call's name).
@@ -61,8 +61,7 @@ class InProcess:
     """The same calls in the judge's own process, for a debugger. No limits, and its records never rank."""
 
     def __init__(self, spec: Spec, *, reference: bool = False) -> None:
-        self.reference = reference
-        self.clock = measure.Clock()
+        self.reference, self.clock = reference, measure.Clock()
         with _as_failure(), self.clock.running("build"):
             self._method = Method(spec)
 

@@ -179,6 +179,11 @@ class _NovelClassesRules:
         recipe = _recipe(budget, base, seed)
         weights = pretraining.pretrained(recipe, base, device=device)
         known, unknown = (pretraining.features(recipe, weights, part.images, device=device) for part in (base, novel))
+        if not bool(known.isfinite().all() and unknown.isfinite().all()):
+            raise DataError(
+                f"the backbone trained on {source.entry.name!r} gives features that are NaN or infinite; its training "
+                f"diverged: lower the tier's learning rate of {budget.learning_rate:g}"
+            )
         scale = known.norm(dim=1).mean().clamp_min(1e-12)
         return NovelClasses(
             known / scale, base.labels, unknown / scale, _episodes(budget, novel, "few_shot.novel_classes", seed, salt)

@@ -29,5 +29,5 @@ class NearestNeighbours:
         nearest = similarity.topk(count, dim=2)
         classes = labels.unsqueeze(1).expand(-1, queries.shape[1], -1).gather(2, nearest.indices)
         # A vote counts one and, to break ties, a little of its similarity, which is at most 1.
-        votes = torch.zeros(*queries.shape[:2], self.setup.ways, device=queries.device)
-        return votes.scatter_add_(2, classes, 1 + 1e-3 * nearest.values).argmax(2)
+        votes = torch.zeros(*queries.shape[:2], self.setup.ways, dtype=torch.float64, device=queries.device)
+        return votes.scatter_add_(2, classes, 1 + 1e-3 * nearest.values.double()).argmax(2)

@@ -149,6 +149,59 @@ class TestDrawn:
         assert (drawn.fingerprint(), drawn.class_count(), drawn.drawn, drawn.missing()) == ("stub:d1", 6, True, None)
 
 
+class TestPool:
+    """Images of some classes whatever their split, for episodes and what comes before them."""
+
+    def pool(self, which: Source, **changes: Any) -> LabelledImages:
+        words: dict[str, Any] = {"classes": (2, 0), "per_class": None, "size": 8, "seed": 0}
+        return which.pool(**(words | changes))
+
+    def test_classes(self, fixed: Source) -> None:
+        assert fixed.classes() == tuple("abcd")
+        assert source(Drawn()).classes() == tuple("abcdef")
+
+    def test_both_splits_of_a_fixed_dataset(self, fixed: Source) -> None:
+        pooled = self.pool(fixed)
+        assert pooled.classes == ("c", "a")
+        assert pooled.labels.bincount().tolist() == [7 + 3, 12 + 3]
+        classes, numbers = pooled.images.flatten(1).unbind(1)
+        assert classes.tolist() == [[2, 0][label] for label in pooled.labels]
+        assert numbers[pooled.labels == 0].bincount().tolist() == [2] * 3 + [1] * 4, "numbers 0 to 2 are in both splits"
+        assert pooled.labels.tolist() != sorted(pooled.labels.tolist())
+
+    def test_seeded_choice(self, fixed: Source) -> None:
+        def images(**changes: Any) -> list[list[int]]:
+            return self.pool(fixed, per_class=6, **changes).images.flatten(1).tolist()
+
+        assert len(images()) == 12
+        assert images() == images()
+        assert sorted(images()) != sorted(images(seed=1))
+        assert images() == images(salt="fresh") == images(size=100), "images on disk know no salt"
+
+    def test_too_few(self, fixed: Source) -> None:
+        with pytest.raises(
+            DataError, match="'stub' has 10 images of class 'c', and the track asks for 11; choose a larger"
+        ):
+            self.pool(fixed, per_class=11)
+
+    def test_a_salt_makes_drawn_images_evaluation_data(self) -> None:
+        def seed(**changes: Any) -> int:
+            dataset = Drawn()
+            self.pool(source(dataset), per_class=3, **changes)
+            (seen,) = dataset.seeds
+            return seen
+
+        assert len({seed(), seed(salt="local"), seed(salt="fresh"), seed(seed=1)}) == 4
+        dataset = Drawn()
+        ask(source(dataset))
+        ask(source(dataset), split="test", salt="fresh")
+        assert dataset.seeds == [seed(), seed(salt="fresh")]
+
+    def test_drawn_images_need_a_number(self) -> None:
+        with pytest.raises(DataError, match="'stub' is drawn: say how many images per class"):
+            self.pool(source(Drawn()))
+
+
 @pytest.mark.parametrize(
     ("kind", "call", "attempt"),
     [
