@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def novel_data(count: int = 12) -> NovelClasses:
     pool = labelled()
     noise = torch.rand(len(pool.labels), CLASSES, generator=torch.Generator().manual_seed(4))
     features = torch.nn.functional.one_hot(pool.labels, CLASSES) + 0.1 * noise
-    return NovelClasses(features.flip(0), pool.labels.flip(0), features, drawn(pool.labels, count))
+    return NovelClasses(features.flip(0), pool.labels.flip(0), features, drawn(pool.labels, count), True)
 
 
 def judge_novel(data: NovelClasses, **answers: Callable[..., Any]) -> tuple[Outcome, Stub]:
@@ -150,6 +151,10 @@ class TestNovelClasses:
         with pytest.raises(ContestantError, match=message) as error:
             judge_novel(novel_data(), classify=lambda support, labels, queries: answer(queries))
         assert error.value.status == "invalid_output"
+
+    def test_records_of_real_data_hold_scores_alone(self) -> None:
+        outcome, _ = judge_novel(replace(novel_data(), drawn=False), classify=nearest)
+        assert set(outcome.curves) == {"shots"}
 
     def test_the_picture(self) -> None:
         data = novel_data()

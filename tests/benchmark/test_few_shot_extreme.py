@@ -52,7 +52,7 @@ def data() -> Extreme:
     recipe = Recipe.of(base, seed=0, widths=(4,), epochs=1, batch_size=8, learning_rate=1e-3, augment=False)
     rng = torch.Generator().manual_seed(3)
     drawn = episodes.draw(pool.labels, episodes=12, ways=WAYS, shots=5, queries=QUERIES, generator=rng)
-    return Extreme(recipe, {"w": torch.ones(2)}, base, labelled(6, 3).images, pool, drawn)
+    return Extreme(recipe, {"w": torch.ones(2)}, base, labelled(6, 3).images, pool, drawn, True)
 
 
 def judge(embed: Callable[[Tensor], Any], given: Extreme | None = None) -> tuple[Outcome, Adapter]:
