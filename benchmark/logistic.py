@@ -10,6 +10,8 @@ converged. Episodes are taken in blocks that stay in the cache.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -19,12 +21,16 @@ from torch import Tensor
 from benchmark.errors import UsageError
 
 _BLOCK_BYTES = 4 * 2**20
-"""Features of a block, per thread; out of the cache a pass over them takes twice as long."""
+"""Features of a block; out of the cache a pass over them takes twice as long."""
 _HISTORY = 16
 """Recent steps whose curvature is remembered."""
 _ENOUGH = 0.8
 """A step is kept if the objective's slope along it has not risen beyond this share of the slope at its start: for a
 quadratic, Armijo's condition with constant 0.1, in a form that rounding does not blur (Hager & Zhang 2005, eq. 4.1)."""
+
+
+_Part = tuple[Tensor, Tensor]
+_Solved = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +73,28 @@ def fit(
         inside = fit(coordinates.mT, labels, classes=classes, strength=strength, tolerance=tolerance, passes=passes)
         return Heads(inside.weights @ basis.mT, inside.biases, inside.converged)
     size = features.element_size() * dimension * max(count, classes * dimension)
-    block = max(1, _BLOCK_BYTES * torch.get_num_threads() // size)
-    parts = zip(features.split(block), labels.split(block), strict=True)
-    solved = [_Solver(x, y, classes, strength).run(tolerance, passes) for x, y in parts]
+    block = max(1, _BLOCK_BYTES // size)
+    parts = list(zip(features.split(block), labels.split(block), strict=True))
+    solved = _each(lambda part: _Solver(*part, classes, strength).run(tolerance, passes), parts)
     weights = torch.cat([weights for weights, _ in solved])
     return Heads(weights[..., :-1], weights[..., -1], torch.cat([converged for _, converged in solved]))
+
+
+def _each(solve: Callable[[_Part], _Solved], parts: Sequence[_Part]) -> list[_Solved]:
+    """Solve the blocks, on a CPU as many at once as torch may use threads.
+
+    One thread to a block: inside a block operations are so short that threads would spend their time waiting for each
+    other, the more so on a busy machine.
+    """
+    threads = torch.get_num_threads()
+    if min(threads, len(parts)) < 2 or parts[0][0].is_cuda:
+        return [solve(part) for part in parts]
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+            return list(pool.map(solve, parts))
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Solver:

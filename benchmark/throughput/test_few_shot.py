@@ -67,8 +67,7 @@ def test_sixty_episodes(benchmark: BenchmarkFixture, world: World, form: str) ->
         pytest.skip("a minute, for no measurement: tests/methods/few_shot compares the forms")
     drawn = world.episodes(60)
     if form.startswith("batched"):
-        few = benchmark.disabled or form.endswith("one thread")
-        torch.set_num_threads(1 if few else device.available_cores())
+        torch.set_num_threads(1 if form.endswith("one thread") else device.available_cores())
         answers = benchmark.pedantic(_batched, args=(world, drawn), rounds=3)  # type: ignore[no-untyped-call]
     else:
         answers = benchmark.pedantic(calibration.literal, args=(world, drawn, 1), rounds=1)  # type: ignore[no-untyped-call]
@@ -78,8 +77,8 @@ def test_sixty_episodes(benchmark: BenchmarkFixture, world: World, form: str) ->
 
 @pytest.mark.benchmark(group="distribution calibration: 600 episodes")
 def test_six_hundred_episodes(benchmark: BenchmarkFixture, world: World) -> None:
-    """The batched form at the usual number of episodes, on one thread."""
-    torch.set_num_threads(1)
+    """The batched form at the usual number of episodes, on all cores."""
+    torch.set_num_threads(device.available_cores())
     count = 60 if benchmark.disabled else 600
     drawn = world.episodes(count)
     answers = benchmark.pedantic(_batched, args=(world, drawn), rounds=3)  # type: ignore[no-untyped-call]

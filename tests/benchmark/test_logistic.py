@@ -53,8 +53,12 @@ class Problem:
     def fit(self, features: Tensor, labels: Tensor) -> logistic.Heads:
         # Float64 marks problems that a weak ridge or large features make so flat that the default tolerance, 1e-6,
         # leaves 4e-4 in the probabilities; float32 could not follow the gradient down to this one.
-        words = {"tolerance": 1e-9} if self.dtype == torch.float64 else {}
-        return logistic.fit(features, labels, classes=self.classes, strength=self.strength, **words)
+        # Separable examples that are hardly held back take thousands of passes to it.
+        if self.dtype == torch.float64:
+            return logistic.fit(
+                features, labels, classes=self.classes, strength=self.strength, tolerance=1e-9, passes=10_000
+            )
+        return logistic.fit(features, labels, classes=self.classes, strength=self.strength)
 
 
 def objective(parameters: Array, features: Array, labels: Array, classes: int, strength: float) -> tuple[float, Array]:
