@@ -1,0 +1,33 @@
+"""Adversarial training. Madry, Makelov, Schmidt, Tsipras, Vladu: Towards Deep Learning Models Resistant to Adversarial
+Attacks, ICLR 2018, arXiv:1706.06083.
+
+Train on the worst images of the ball around each image, as projected gradient descent finds them (equation 2.1). A
+reference: it knows the kind of attack that it is judged by, and what it costs to be robust.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from benchmark import attacks
+from benchmark.shift import Trainer
+from benchmark.tasks.distribution_shift import ShiftSetup, adversarial
+
+
+@adversarial.method("adversarial-training", role="reference", paper="arXiv:1706.06083")
+class AdversarialTraining(Trainer):
+    """radius: of the ball in raw pixel units, the middle one of the track;  steps: of the attack in training."""
+
+    def __init__(self, setup: ShiftSetup, *, radius: float = 0.05, steps: int = 3) -> None:
+        super().__init__(setup)
+        self._radius = radius
+        self._steps = steps
+
+    def loss(self, images: Tensor, labels: Tensor, places: Tensor) -> Tensor:
+        """See `Trainer.loss`."""
+        self.model.eval()
+        moved = attacks.pgd(
+            self.model, images, self._radius, steps=self._steps, restarts=1, generator=self.generator, labels=labels
+        )
+        self.model.train()
+        return super().loss(moved, labels, places)

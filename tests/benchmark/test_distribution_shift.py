@@ -1,0 +1,231 @@
+"""The rules of distribution_shift against stub contestants whose scores are known beforehand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmark.errors import ContestantError, DataError
+from benchmark.job import Tier
+from benchmark.seeding import generator
+from benchmark.source import Source
+from benchmark.task import Track
+from benchmark.tasks import distribution_shift as rules
+from benchmark.tasks.distribution_shift import adversarial, label_noise, spurious
+
+from .shift_stub import Stub, constant, judge, oracle, prepare, values
+
+
+class TestSpurious:
+    def test_who_knows_everything_is_right_everywhere(self) -> None:
+        data = prepare(spurious)
+        tests = [part for name, part in data.tests.items() if name != "unseen_class"]
+        found = values(judge(spurious, Stub(oracle(*tests, classes=9))))
+        assert [found[name] for name in ("swapped_colours", "in_distribution", "new_colours")] == [100] * 3
+        assert "group_precision" not in found
+
+    def test_who_says_one_class_is_right_one_time_in_nine(self) -> None:
+        found = values(judge(spurious, Stub(constant(9))))
+        for name in ("swapped_colours", "in_distribution", "new_colours"):
+            assert found[name] == pytest.approx(100 / 9)
+        assert found["anomaly_AP"] == pytest.approx(100 * 6 / 60)  # all look the same: the share of unseen examples
+
+    def test_who_goes_by_colour_is_never_right_where_colours_are_swapped(self) -> None:
+        bias = rules_palette()
+
+        def by_colour(images: Tensor) -> Tensor:
+            colour = images.amax((2, 3))
+            return -torch.cdist(colour / colour.norm(dim=1, keepdim=True), F.normalize(bias, dim=1))
+
+        found = values(judge(spurious, Stub(by_colour), test=30))
+        assert found["swapped_colours"] < 3
+        assert found["in_distribution"] > 70
+
+    def test_groups_are_revealed_to_references_only(self) -> None:
+        data = prepare(spurious)
+        told, untold = Stub(constant(9), reference=True), Stub(constant(9))
+        judge(spurious, told)
+        judge(spurious, untold)
+        assert told.told is not None
+        assert torch.equal(told.told, data.groups)
+        assert told.calls[:3] == ["begin", "reveal", "epoch"]
+        assert "reveal" not in untold.calls
+        assert "scores" not in told.calls[: told.calls.index("scores")]
+
+    @pytest.mark.parametrize(("found", "precision", "recall"), [("all", None, 100), ("none", 0, 0), ("true", 100, 100)])
+    def test_precision_and_recall(self, found: str, precision: float | None, recall: float) -> None:
+        groups = prepare(spurious).groups
+        answer = {"all": torch.ones_like(groups), "none": torch.zeros_like(groups), "true": groups}[found]
+        outcome = values(judge(spurious, Stub(constant(9), groups=lambda: answer)))
+        share = 100 * float(groups.double().mean())
+        assert outcome["group_precision"] == pytest.approx(share if precision is None else precision)
+        assert outcome["group_recall"] == recall
+
+    @pytest.mark.parametrize(
+        "groups", [torch.full((108,), 2), torch.zeros(7, dtype=torch.int64), torch.ones(108), None]
+    )
+    def test_groups_that_are_none(self, groups: Tensor | None) -> None:
+        with pytest.raises(ContestantError, match=r"groups\(\) returned"):
+            judge(spurious, Stub(constant(9), groups=lambda: groups))
+
+    def test_data(self) -> None:
+        one, again, other, fresh = (prepare(spurious, **words) for words in ({}, {}, {"seed": 1}, {"salt": "fresh"}))
+        assert torch.equal(one.train.images, again.train.images)
+        assert not torch.equal(one.train.images, other.train.images)
+        assert torch.equal(one.train.images, fresh.train.images)
+        assert torch.equal(one.groups, fresh.groups)
+        assert not torch.equal(one.tests["swapped_colours"].images, fresh.tests["swapped_colours"].images)
+        assert one.train.images.shape == (108, 3, 12, 12)
+        assert one.train.labels.unique().tolist() == list(range(9))
+        assert len(one.tests["unseen_class"].labels) == 6
+
+
+def rules_palette() -> Tensor:
+    from benchmark import colouring
+
+    return colouring.palette(9).bias
+
+
+class TestLabelNoise:
+    LEVELS = (0.0, 0.2, 0.4, 0.6)
+
+    def test_levels_are_nested_and_of_the_stated_share(self) -> None:
+        data = prepare(label_noise, train=50, levels=self.LEVELS)
+        wrong = [seen != data.train.labels for seen in data.seen]
+        assert [float(each.double().mean()) for each in wrong] == list(self.LEVELS)
+        for less, more, seen, later in zip(wrong, wrong[1:], data.seen, data.seen[1:], strict=False):
+            assert bool((more | ~less).all())
+            assert torch.equal(seen[less], later[less])
+
+    def test_wrong_labels_are_uniform_over_the_other_classes(self) -> None:
+        labels = torch.arange(10).repeat(2000)
+        seen = rules._corrupted(labels, 0.6, generator(0, "noise"))
+        shift = (seen - labels) % 10
+        counts = shift[shift > 0].bincount(minlength=10)[1:]
+        assert int(counts.sum()) == 12000
+        assert float((counts / 12000 - 1 / 9).abs().max()) < 0.01
+
+    def test_who_knows_everything(self) -> None:
+        data = prepare(label_noise, levels=self.LEVELS)
+        stub = Stub(oracle(data.train, data.test, classes=10))
+        outcome = judge(label_noise, stub, levels=self.LEVELS, epochs=3, every=2)
+        found = values(outcome)
+        assert (found["final_accuracy"], found["best_accuracy"], found["noise_fitted"]) == (100, 100, 0)
+        assert outcome.metrics["final_accuracy"].raw == [100] * 4
+        assert outcome.curves["accuracy"]["epoch"] == [2, 3] * 4
+        assert all(map(torch.equal, stub.labels, data.seen))
+        assert len(outcome.curves["loss_line"]["loss"]) == 4 * 21
+
+    def test_who_learns_the_training_labels_by_heart(self) -> None:
+        data = prepare(label_noise)
+        seen = rules.Labelled(data.train.images, data.seen[0])
+        found = values(judge(label_noise, Stub(oracle(seen, classes=10))))
+        assert found["noise_fitted"] == 100
+        assert found["final_accuracy"] == 10  # class 0 for what it has not seen
+
+    def test_best_epoch_is_not_the_last(self) -> None:
+        data = prepare(label_noise)
+        right, poor = oracle(data.test, classes=10), constant(10)
+        stub = Stub(lambda images: (right if stub.calls.count("epoch") == 1 else poor)(images))
+        found = values(judge(label_noise, stub))
+        assert (found["best_accuracy"], found["final_accuracy"]) == (100, 10)
+
+    def test_the_salt_changes_the_test_alone(self) -> None:
+        one, fresh = prepare(label_noise), prepare(label_noise, salt="fresh")
+        assert torch.equal(one.train.images, fresh.train.images)
+        assert all(map(torch.equal, one.seen, fresh.seen))
+        assert not torch.equal(one.test.images, fresh.test.images)
+
+
+class TestAdversarial:
+    def test_attacks_without_effect(self) -> None:
+        data = prepare(adversarial)
+        outcome = judge(adversarial, Stub(oracle(data.train, data.test, classes=10)))
+        found = values(outcome)
+        assert [found[name] for name in ("FGSM_accuracy", "PGD_accuracy", "clean_accuracy")] == [100] * 3
+        assert found["generalisation_gap"] == pytest.approx(0, abs=1e-6)
+        assert found["calibration_error"] == pytest.approx(0, abs=1e-6)
+        assert found["adversarial_loss"] == pytest.approx(0, abs=1e-6)
+
+    def test_a_perfect_attack(self) -> None:
+        """The oracle does not know an image that was moved, and takes it for class 0."""
+        data = prepare(adversarial)
+
+        def attack(images: Tensor, kind: str, radius: float) -> Tensor:
+            return (images - 0.9 * radius).clamp(0, 1) + 0.01
+
+        found = values(judge(adversarial, Stub(oracle(data.train, data.test, classes=10), attack=attack)))
+        assert found["clean_accuracy"] == 100
+        assert found["FGSM_accuracy"] == 10
+
+    def test_what_was_wrong_before_is_not_robust_when_the_attack_rights_it(self) -> None:
+        data = prepare(adversarial)
+        moved = rules.Labelled((data.test.images + 0.01).clamp(0, 1), data.test.labels)
+
+        def attack(images: Tensor, kind: str, radius: float) -> Tensor:
+            return (images + 0.01).clamp(0, 1)
+
+        found = values(judge(adversarial, Stub(oracle(moved, classes=10), attack=attack)))
+        assert found["clean_accuracy"] == found["FGSM_accuracy"] == 10
+
+    @pytest.mark.parametrize(
+        "attack",
+        [
+            lambda images, kind, radius: (images + 2 * radius).clamp(0, 1),
+            lambda images, kind, radius: images - 0.5 * radius - 1e-3,
+            lambda images, kind, radius: torch.full_like(images, float("nan")),
+            lambda images, kind, radius: images[:3],
+            lambda images, kind, radius: None,
+        ],
+        ids=["outside the ball", "outside the cube", "nan", "too few", "none"],
+    )
+    def test_what_is_no_attack(self, attack: Callable[..., Any]) -> None:
+        with pytest.raises(ContestantError, match=r"attack\(\) (moved|returned)") as error:
+            judge(adversarial, Stub(constant(10), attack=attack))
+        assert error.value.status == "invalid_output"
+
+    def test_pgd_is_asked_of_the_checked_images_only(self) -> None:
+        sizes: list[tuple[str, float, int]] = []
+
+        def attack(images: Tensor, kind: str, radius: float) -> Tensor:
+            sizes.append((kind, radius, len(images)))
+            return images
+
+        judge(adversarial, Stub(constant(10), attack=attack), levels=(0.01, 0.02, 0.03), checked=20)
+        assert sizes == [("fgsm", r, 60) for r in (0.01, 0.02, 0.03)] + [("pgd", r, 20) for r in (0.01, 0.02, 0.03)]
+
+
+@pytest.mark.parametrize("track", [spurious, label_noise, adversarial], ids=lambda track: track.name)
+class TestEveryTrack:
+    def test_scores_of_the_wrong_shape(self, track: Track[Any]) -> None:
+        with pytest.raises(ContestantError, match=r"scores\(\) returned"):
+            judge(track, Stub(lambda images: torch.zeros(len(images), 3)))
+
+    def test_setup_says_what_the_data_are(self, track: Track[Any]) -> None:
+        budget, data = track.tiers[Tier.SMOKE], prepare(track)
+        setup: Any = track.rules.setup(budget, data, track=track.name, seed=0, device_name="cpu")
+        images = data.train.images
+        assert setup.image_shape == tuple(images.shape[1:])
+        assert setup.classes == (9 if track is spurious else 10)
+        assert setup.mean == pytest.approx(images.mean((0, 2, 3)).tolist())
+        assert setup.batch_size == budget.batch_size  # type: ignore[attr-defined]
+        model = setup.model().eval()
+        body, head = model(images[:4]), setup.model().eval()(images[:4])
+        assert torch.equal(body, head)
+
+    def test_a_dataset_with_too_few_classes(self, track: Track[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Source, "class_count", lambda self: 1)
+        with pytest.raises(DataError, match="has 1 class"):
+            prepare(track)
+
+    def test_plugins_are_found(self, track: Track[Any]) -> None:
+        roles = {name: entry.role for name, entry in track.entries.items()}
+        paper = {spurious: "pgi", label_noise: "sam", adversarial: "mixup"}[track]
+        assert [name for name, role in roles.items() if role == "method"] == [paper]
+        assert track.find(paper).factory.__module__ in sys.modules
