@@ -9,7 +9,14 @@ from collections.abc import Sequence
 
 from benchmark.ranking import Table
 from reports import frames
-from reports.figures import few_shot, few_shot_features, forgetting, general
+from reports.figures import (
+    distribution_shift,
+    distribution_shift_noise,
+    few_shot,
+    few_shot_features,
+    forgetting,
+    general,
+)
 from reports.figures.canvas import Draw, Figure, Subject, look
 from reports.figures.palette import styles
 
@@ -17,6 +24,12 @@ __all__ = ["FIGURES", "Figure", "draw"]
 
 GENERAL: tuple[Draw, ...] = (general.primary, general.primary_against_seconds)
 FIGURES: dict[str, tuple[Draw, ...]] = {
+    "distribution_shift": (
+        distribution_shift.accuracy_per_test,
+        distribution_shift_noise.loss_around,
+        distribution_shift_noise.accuracy_over_noise,
+        distribution_shift.under_attack,
+    ),
     "few_shot": (few_shot.accuracy_over_shots, few_shot.difference_to_baseline, few_shot_features.features),
     "forgetting": (forgetting.accuracy_against_forgetting, forgetting.accuracy_over_time),
 }
