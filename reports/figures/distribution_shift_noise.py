@@ -6,6 +6,7 @@ import polars as pl
 
 from reports import formatting, frames
 from reports.figures.canvas import INK, SMALL, Figure, Subject, finish, new, space
+from reports.figures.labels import Label
 from reports.figures.lines import (
     LOSS_FLOOR,
     Line,
@@ -17,7 +18,6 @@ from reports.figures.lines import (
     named,
     scale_losses,
 )
-from reports.figures.labels import Label
 
 EMPHASISED = ("sgd", "sam")
 """Methods whose losses the paper of the track compares."""
