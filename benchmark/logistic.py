@@ -2,10 +2,9 @@
 
 Each episode minimises, over weights W (classes, d) and unpenalised biases b (classes,),
   1/2 ||W||^2 + C sum_i CE(W x_i + b, y_i),
-which is scikit-learn's `LogisticRegression(C=C)`. All episodes take a step per pass over the features: L-BFGS in its
-compact form (Byrd, Nocedal, Schnabel 1994, theorem 2.2), which takes few operations on small tensors, preconditioned by
-Boehning's bound on the Hessian (1992, "Multinomial logistic regression algorithm"). An episode leaves once it has
-converged. Episodes are taken in blocks that stay in the cache.
+which is scikit-learn's `LogisticRegression(C=C)`. All episodes take a step per pass over the features: L-BFGS (Nocedal
+& Wright 2006, algorithm 7.4), preconditioned by Boehning's bound on the Hessian (1992, "Multinomial logistic regression
+algorithm"). An episode leaves once it has converged. Episodes are taken in blocks that stay in the cache.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from benchmark.errors import UsageError
 
 _BLOCK_BYTES = 4 * 2**20
 """Features of a block; out of the cache a pass over them takes twice as long."""
-_HISTORY = 16
-"""Recent steps whose curvature is remembered."""
+_HISTORY = 8
+"""Recent steps whose curvature is remembered; more save few passes, and each costs six operations a step."""
 _ENOUGH = 0.8
 """A step is kept if the objective's slope along it has not risen beyond this share of the slope at its start: for a
 quadratic, Armijo's condition with constant 0.1, in a form that rounding does not blur (Hager & Zhang 2005, eq. 4.1)."""
@@ -100,16 +99,16 @@ def _each(solve: Callable[[_Part], _Solved], parts: Sequence[_Part]) -> list[_So
 class _Solver:
     """The state of one block; "E" below is the number of episodes that have not converged yet.
 
-    weights, gradient: (E, classes, d + 1), the bias last;  stride: (E,), the share of a step that is taken
-    changes, bends, solved: (E, steps, classes (d + 1)), recent changes of weights and of gradients, and the latter
-    preconditioned;  inverse: (E, d + 1, d + 1), the preconditioner
+    weights, gradient: (E, classes, d + 1), the bias last;  stride: (E, 1), the share of a step that is taken
+    pairs: recent changes of weights and of gradients, (E, classes (d + 1)) each, and one over their product, (E, 1)
+    inverse: (E, d + 1, d + 1), the preconditioner
     """
 
     def __init__(self, features: Tensor, labels: Tensor, classes: int, strength: float) -> None:
         self.inputs = F.pad(features, (0, 1), value=1.0)
         episodes, self.count, width = self.inputs.shape
-        chosen = F.one_hot(labels, classes).mT.to(features.dtype)
-        self.target = chosen @ self.inputs / self.count
+        chosen = labels.unsqueeze(1) == torch.arange(classes, device=labels.device).unsqueeze(1)
+        self.target = chosen.to(features.dtype) @ self.inputs / self.count
         self.ridge = features.new_full((width,), 1 / (strength * self.count))
         self.ridge[-1] = 0
         self.inverse, largest = self._bound()
@@ -117,8 +116,8 @@ class _Solver:
         self.floor = 4 * torch.finfo(features.dtype).eps * largest
         self.weights = features.new_zeros(episodes, classes, width)
         self.gradient = self._gradient(self.weights)
-        self.stride = features.new_ones(episodes)
-        self.changes = self.bends = self.solved = features.new_zeros(episodes, 0, classes * width)
+        self.stride = features.new_ones(episodes, 1)
+        self.pairs: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def run(self, tolerance: float, passes: int) -> tuple[Tensor, Tensor]:
         """Return the weights of all episodes, and which have converged."""
@@ -138,43 +137,38 @@ class _Solver:
         return result, converged
 
     def _step(self) -> None:
-        direction = self._direction()
-        slope = (self.gradient * direction).sum((1, 2))
-        weights = self.weights - self.stride[:, None, None] * direction
-        gradient = self._gradient(weights)
-        kept = -(gradient * direction).sum((1, 2)) <= _ENOUGH * slope
+        gradient = self.gradient.flatten(1)
+        direction = self._direction(gradient)
+        move = -self.stride * direction
+        weights = self.weights + move.view_as(self.weights)
+        new = self._gradient(weights)
+        kept = -_dot(new.flatten(1), direction) <= _ENOUGH * _dot(gradient, direction)
         # A step that is not kept has still measured the curvature along it, which shortens the next.
-        self._remember((weights - self.weights).flatten(1), gradient - self.gradient)
+        bend = new.flatten(1) - gradient
+        curvature = _dot(move, bend)
+        inverse_curvature = torch.where(curvature > 0, 1 / curvature, 0).nan_to_num(posinf=0.0)
+        self.pairs = [*self.pairs, (move, bend, inverse_curvature)][-_HISTORY:]
         self.stride = torch.where(kept, 1.0, self.stride / 2)
-        self.weights = torch.where(kept[:, None, None], weights, self.weights)
-        self.gradient = torch.where(kept[:, None, None], gradient, self.gradient)
+        self.weights = torch.where(kept.unsqueeze(2), weights, self.weights)
+        self.gradient = torch.where(kept.unsqueeze(2), new, self.gradient)
 
-    def _remember(self, change: Tensor, bend: Tensor) -> None:
-        """Append a pair (E, classes (d + 1)), (E, classes, d + 1); one without positive curvature counts as zero."""
-        solved = (bend @ self.inverse).flatten(1)
-        curved = (change * bend.flatten(1)).sum(1, keepdim=True) > 0
-        for name, new in (("changes", change), ("bends", bend.flatten(1)), ("solved", solved)):
-            rows = torch.cat([getattr(self, name), torch.where(curved, new, 0).unsqueeze(1)], dim=1)
-            setattr(self, name, rows[:, -_HISTORY:])
+    def _direction(self, gradient: Tensor) -> Tensor:
+        """The gradient times the estimated inverse Hessian, (E, classes (d + 1)): the two-loop recursion."""
+        direction, along = gradient, []
+        for move, bend, inverse_curvature in reversed(self.pairs):
+            along.append(inverse_curvature * _dot(move, direction))
+            direction = torch.addcmul(direction, along[-1], bend, value=-1)
+        direction = self._preconditioned(direction)
+        if self.pairs:
+            _, bend, inverse_curvature = self.pairs[-1]
+            shrink = inverse_curvature * _dot(bend, self._preconditioned(bend))
+            direction = direction / torch.where(shrink > 0, shrink, 1)
+        for (move, bend, inverse_curvature), first in zip(self.pairs, reversed(along), strict=True):
+            direction = torch.addcmul(direction, first - inverse_curvature * _dot(bend, direction), move)
+        return direction
 
-    def _direction(self) -> Tensor:
-        """The gradient times the estimated inverse Hessian (theorem 2.2 with the preconditioner for the identity)."""
-        plain = self.gradient @ self.inverse
-        if not self.changes.shape[1]:
-            return plain
-        vector, preconditioned = self.gradient.flatten(1).unsqueeze(2), plain.flatten(1).unsqueeze(2)
-        products = self.changes @ self.bends.mT
-        curvature = products.diagonal(dim1=1, dim2=2)
-        norms = (self.bends[:, -1] * self.solved[:, -1]).sum(1)
-        scale = torch.where(norms > 0, curvature[:, -1] / norms, 1)[:, None, None]
-        upper = products.triu() + torch.diag_embed((curvature <= 0).to(products.dtype))  # zero rows stay out of it
-        along = torch.linalg.solve_triangular(upper, self.changes @ vector, upper=True)
-        inner = curvature.unsqueeze(2) * along + scale * (
-            self.bends @ (self.solved.mT @ along) - self.bends @ preconditioned
-        )
-        outer = torch.linalg.solve_triangular(upper.mT, inner, upper=False)
-        found: Tensor = scale * (preconditioned - self.solved.mT @ along) + self.changes.mT @ outer
-        return found.view_as(plain)
+    def _preconditioned(self, vector: Tensor) -> Tensor:
+        return (vector.view_as(self.weights) @ self.inverse).flatten(1)
 
     def _gradient(self, weights: Tensor) -> Tensor:
         # Examples last: softmax over the few classes then runs along contiguous memory, and both products are wide.
@@ -191,9 +185,15 @@ class _Solver:
 
     def _keep(self, chosen: Tensor) -> None:
         """Go on with the chosen episodes only."""
-        names = ("inputs", "target", "inverse", "weights", "gradient", "stride", "changes", "bends", "solved", "floor")
-        for name in names:
+        for name in ("inputs", "target", "inverse", "weights", "gradient", "stride", "floor"):
             setattr(self, name, getattr(self, name)[chosen])
+        self.pairs = [(move[chosen], bend[chosen], inverse[chosen]) for move, bend, inverse in self.pairs]
+
+
+def _dot(one: Tensor, other: Tensor) -> Tensor:
+    """Inner products of vectors (E, n): (E, 1)."""
+    products: Tensor = torch.linalg.vecdot(one, other)
+    return products.unsqueeze(1)
 
 
 def _check(features: Tensor, labels: Tensor, classes: int, strength: float) -> None:
