@@ -81,7 +81,7 @@ def test_perturbation_of_asam_has_the_length_rho_in_units_of_the_weights() -> No
     moved = method.perturbation(gradients)
     sizes = [w.abs() + 0.01 if w.ndim > 1 else torch.ones_like(w) for w in method.parameters]
     length = torch.cat([(e / t).flatten() for e, t in zip(moved, sizes, strict=True)]).norm()
-    assert float(length) == pytest.approx(0.7, rel=1e-5)
+    assert float(length.detach()) == pytest.approx(0.7, rel=1e-5)
 
 
 @NETWORKS
