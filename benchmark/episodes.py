@@ -108,3 +108,10 @@ def class_means(features: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Means (E, classes, d) of features (E, n, d) with labels (E, n); every class must have an example."""
     belongs = (labels.unsqueeze(1) == torch.arange(classes, device=labels.device).unsqueeze(1)).to(features.dtype)
     return belongs @ features / belongs.sum(2, keepdim=True)
+
+
+def nearest_mean(support: Tensor, labels: Tensor, queries: Tensor, classes: int) -> Tensor:
+    """Classes (E, Q) whose support, (E, n, d) with labels (E, n), has the mean nearest to each query (E, Q, d)."""
+    means = class_means(support, labels, classes)
+    # |q - m|^2 without |q|^2, which is the same for all classes
+    return (2 * queries @ means.mT - means.square().sum(2).unsqueeze(1)).argmax(2)

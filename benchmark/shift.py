@@ -95,8 +95,8 @@ class Trainer:
         weights = [parameter.detach().clone() for parameter in self.model.parameters()]
         directions = [torch.randn(weight.shape, generator=rng).to(weight.device) for weight in weights]
         for weight, direction in zip(weights, directions, strict=True):
-            rows, own = direction.flatten(1) if direction.ndim > 1 else direction[None], weight.view(len(direction), -1)
-            own = own if direction.ndim > 1 else weight[None]
+            filters = len(weight) if weight.ndim > 1 else 1
+            rows, own = direction.view(filters, -1), weight.reshape(filters, -1)
             rows *= own.norm(dim=1, keepdim=True) / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
         images, labels = self.images[:_LINE_EXAMPLES], self.labels[:_LINE_EXAMPLES]
         losses = []
