@@ -18,7 +18,7 @@ from benchmark.stats import Summary, summarise
 from reports import formatting, frames
 from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, new, space
 from reports.figures.labels import Label, list_right
-from reports.figures.palette import REFERENCE
+from reports.figures.lines import hue, means, named
 
 BASELINES = {"few_shot.novel_classes": "lr", "few_shot.extreme": "transfer"}
 """What the methods of a track are compared with, episode by episode."""
@@ -47,7 +47,7 @@ def accuracy_over_shots(subject: Subject) -> Figure | None:
     for position, curve in enumerate(curves):
         reference = curve.row.role == "reference"
         style = subject.styles[curve.row.method]
-        colour = REFERENCE if reference else style.colour
+        colour = hue(curve.row, subject)
         aside = _DODGE * (position / (len(curves) - 1) - 0.5) if len(curves) > 1 else 0.0
         x = [shots.index(number) + aside for number in curve.values]
         y = [value.mean for value in curve.values.values()]
@@ -67,7 +67,7 @@ def accuracy_over_shots(subject: Subject) -> Figure | None:
             elinewidth=1.1,
             zorder=3,
         )
-        labels.append(Label(_named(curve.row), x[-1], y[-1], bold=curve.row.rank == 1))
+        labels.append(Label(named(curve.row), x[-1], y[-1], bold=curve.row.rank == 1))
     axes.set_xlim(-0.2, len(shots) - 0.8)
     axes.set_xticks(range(len(shots)), [f"{number:g}" for number in shots])
     axes.grid(visible=False, axis="x")
@@ -109,7 +109,7 @@ def difference_to_baseline(subject: Subject) -> Figure | None:
     for axes, (number, values) in zip(grid, panels.items(), strict=True):
         _forest(axes, shown, values, subject)
         axes.set_title(f"{number:g} shot{'' if number == 1 else 's'}", fontsize=9.5, fontweight="bold", color=INK)
-    grid[0].set_yticks(range(len(shown)), [_named(row) for row in shown], color=INK, fontsize=9)
+    grid[0].set_yticks(range(len(shown)), [named(row) for row in shown], color=INK, fontsize=9)
     grid[0].set_ylim(len(shown) - 0.4, -0.6)
     space(drawing, wide=0.08)
     drawing.supxlabel(f"accuracy minus that of {baseline.method} (percentage points)", fontsize=9, color=INK)
@@ -160,15 +160,13 @@ def _curves(subject: Subject) -> list[Curve]:
     """The curve "shots" of every method that has one, in the order of the table, by rising number of shots."""
     runs = frames.curve(subject.table, "shots", ("shots", "accuracy", "half_width_95")).sort("shots", "seed")
     curves = []
-    for row in subject.table.rows:
-        own = runs.filter(pl.col("method") == row.method)
+    for line in means(subject, runs, "shots", "accuracy"):
+        own, values = runs.filter(pl.col("method") == line.row.method), line.values
         alone = own["seed"].n_unique() == 1
-        values = {}
-        for (number,), cells in own.group_by("shots", maintain_order=True):
-            value = summarise(cells["accuracy"].to_list())
-            values[float(str(number))] = Summary(1, value.mean, cells["half_width_95"][0]) if alone else value
-        if values:
-            curves.append(Curve(row, values, alone))
+        if alone:
+            halves = dict(own.select("shots", "half_width_95").iter_rows())
+            values = {number: Summary(1, value.mean, halves[number]) for number, value in values.items()}
+        curves.append(Curve(line.row, values, alone))
     return curves
 
 
@@ -182,7 +180,7 @@ def _forest(axes: Axes, rows: Sequence[Row], values: Mapping[str, Summary | None
         if value is None:
             continue
         style = subject.styles[row.method]
-        colour = REFERENCE if reference else style.colour
+        colour = hue(row, subject)
         axes.errorbar(
             value.mean,
             position,
@@ -226,7 +224,3 @@ def _whiskers(rows: Sequence[Row], baseline: Row) -> str:
     if max(common) == 1:
         return "Whiskers are 95 % intervals over the episodes of one seed."
     return "Whiskers are 95 % intervals over seeds, and never narrower than those over all their episodes."
-
-
-def _named(row: Row) -> str:
-    return f"{row.method} (ref.)" if row.role == "reference" else row.method

@@ -1,4 +1,4 @@
-"""Methods as lines with intervals and names at the right: what the figures of the distribution-shift task share."""
+"""Methods as lines with intervals and names at the right: what figures of several tasks share."""
 
 from __future__ import annotations
 
