@@ -2,6 +2,7 @@
 
 Schema history
   1  first version
+  2  pictures
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from benchmark.errors import RecordError, UsageError
 from benchmark.job import Job
+from benchmark.pictures import Picture
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_READABLE = (1, 2)
 
 Status = Literal["ok", "error", "crashed", "timeout", "out_of_memory", "invalid_output"]
 FAILURES: dict[str, str] = {
@@ -121,7 +124,7 @@ class Failure(_Model):
 class Record(_Model):
     """The result of one job."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     question: str = Field(description="what the track asks, for readers who have no rule book at hand")
     track: str
     method: str
@@ -136,6 +139,7 @@ class Record(_Model):
     curves: dict[str, dict[str, list[Finite]]] = Field(
         default_factory=dict, description="named tables in long form: column -> values, columns of equal length"
     )
+    pictures: dict[str, Picture] = Field(default_factory=dict, description="of procedural data only")
     costs: Costs
     device: Device
     software: Software
@@ -194,10 +198,12 @@ def load(text: str, *, source: str) -> Record:
             f"{source}: not a complete JSON file ({error}); cut short or damaged: delete it and run the job again"
         ) from None
     version = data.get("schema_version") if isinstance(data, dict) else None
-    if version != SCHEMA_VERSION:
+    if version not in _READABLE:
         newer = isinstance(version, int) and version > SCHEMA_VERSION
         remedy = "upgrade heptathlon" if newer else "run the job again"
-        raise RecordError(f"{source}: schema version {version!r}, this heptathlon reads {SCHEMA_VERSION}; {remedy}")
+        raise RecordError(
+            f"{source}: schema version {version!r}, this heptathlon reads 1 to {SCHEMA_VERSION}; {remedy}"
+        )
     try:
         return Record.model_validate(data)
     except ValidationError as error:

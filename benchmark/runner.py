@@ -116,6 +116,7 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
         primary=plan.track.primary.name,
         metrics=outcome.metrics if outcome else {},
         curves=outcome.curves if outcome else {},
+        pictures=outcome.pictures if outcome else {},
         costs=costs,
         device=device.describe(conditions.device_name),
         software=software(),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from benchmark.contestant import Contestant
     from benchmark.measure import Clock
+    from benchmark.pictures import Picture
     from benchmark.source import Source
 
 M = TypeVar("M")
@@ -73,11 +74,13 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What judging a contestant gave: metrics by name, and curves in long form (column -> values)."""
+    """What judging a contestant gave: metrics by name, curves in long form (column -> values), samples per second, and
+    pictures of what the contestant met, if the data are procedural."""
 
     metrics: dict[str, MetricValue]
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
+    pictures: dict[str, Picture] = field(default_factory=dict)
 
 
 class Rules(Protocol):

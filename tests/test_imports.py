@@ -20,6 +20,7 @@ TORCH_FREE = {
         "ranking",
         "claims",
         "job",
+        "pictures",
         "device",
         "errors",
         "cli",
