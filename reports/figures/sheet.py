@@ -26,7 +26,8 @@ def sheet(name: str, *, caption: str, tile: float = _TILE) -> Draw:
         picture = record.pictures[name]
         rows, columns, height, width, _ = picture.shape
         turned = max(map(len, picture.columns)) > _LONG
-        beside, above = 0.09 * max(map(len, picture.rows)), 0.08 * max(map(len, picture.columns)) if turned else 0.25
+        beside = 0.1 * max(map(len, picture.rows)) + 0.1
+        above = 0.09 * max(map(len, picture.columns)) + 0.1 if turned else 0.3
         drawing = new(columns * tile + beside, rows * tile * height / width + above)
         axes = drawing.subplots()
         axes.imshow(_joined(picture.tiles()), interpolation="none", cmap="gray", vmin=0, vmax=255)
