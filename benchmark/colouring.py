@@ -1,9 +1,10 @@
-"""Colours as spurious cues: shapes in a colour that goes with their class in most training images.
+"""Colours as spurious cues: shapes in a colour, or objects on one, that goes with their class in most training images.
 
 The scheme of coloured MNIST in Ahmed, Bengio, van Seijen, Courville 2021 ("Systematic generalisation with group
 invariant predictions", appendix; released data maker): each class has a bias colour. In `bias` of the images a shape
 has its class's colour, in the others one of ten unbiasing colours that are far from all bias colours. Tests: the same
-scheme; ten new colours; the bias colour of another class.
+scheme; ten new colours; the bias colour of another class. Images that have colours of their own become objects on a
+coloured ground, as the COCO-on-colours of the same paper; ours are cut out as squares, for want of masks.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.seeding import generator
@@ -49,6 +51,18 @@ def palette(classes: int) -> Palette:
 def coloured(shapes: Tensor, colours: Tensor) -> Tensor:
     """Shapes (n, 1, h, w) in [0, 1], each in its colour (n, 3), on black: (n, 3, h, w)."""
     return shapes * colours[:, :, None, None]
+
+
+def grounded(objects: Tensor, colours: Tensor) -> Tensor:
+    """Objects (n, 3, h, w), brought to three quarters of their side, in the middle of grounds of colours (n, 3)."""
+    height, width = objects.shape[2:]
+    inner = F.interpolate(
+        objects, (3 * height // 4, 3 * width // 4), mode="bilinear", align_corners=False, antialias=True
+    )
+    top, left = (height - inner.shape[2]) // 2, (width - inner.shape[3]) // 2
+    whole = colours[:, :, None, None].expand(-1, -1, height, width).clone()
+    whole[:, :, top : top + inner.shape[2], left : left + inner.shape[3]] = inner.clamp(0, 1)
+    return whole
 
 
 def biased(labels: Tensor, colours: Palette, *, bias: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:

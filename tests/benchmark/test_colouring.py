@@ -37,6 +37,22 @@ def test_coloured() -> None:
             torch.testing.assert_close(channel, shape[0] * value)
 
 
+@pytest.mark.parametrize("side", [8, 14, 32])
+def test_grounded(side: int) -> None:
+    objects = torch.full((2, 3, side, side), 0.5)
+    colours = torch.tensor([[1.0, 0.0, 0.2], [0.2, 0.3, 0.4]])
+    found = colouring.grounded(objects, colours)
+    assert found.shape == objects.shape
+    inside = (found - 0.5).abs().amax(1) < 1e-6
+    assert torch.equal(inside[0], inside[1])
+    inner = 3 * side // 4
+    edge = (side - inner) // 2
+    expected = torch.zeros(side, side, dtype=torch.bool)
+    expected[edge : edge + inner, edge : edge + inner] = True
+    assert torch.equal(inside[0], expected)
+    torch.testing.assert_close(found[:, :, ~expected], colours[:, :, None].expand(-1, -1, int((~expected).sum())))
+
+
 class TestSchemes:
     labels = torch.arange(9).repeat(500)
     colours = colouring.palette(9)

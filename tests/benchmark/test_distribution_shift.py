@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmark.data import LabelledImages
 from benchmark.errors import ContestantError, DataError
 from benchmark.job import Tier
 from benchmark.seeding import generator
@@ -20,6 +22,24 @@ from benchmark.tasks import distribution_shift as rules
 from benchmark.tasks.distribution_shift import adversarial, label_noise, spurious
 
 from .shift_stub import Stub, constant, judge, oracle, prepare, values
+
+
+def clean_loss(scores: Callable[[Tensor], Tensor], part: rules.Labelled) -> float:
+    return float(F.cross_entropy(scores(part.images).double(), part.labels))
+
+
+class InColour:
+    """Four classes of images of one colour each, as a source."""
+
+    def class_count(self) -> int:
+        return 4
+
+    def images(self, split: str, *, classes: list[int], per_class: int, **_: Any) -> LabelledImages:
+        labels = torch.arange(len(classes)).repeat_interleave(per_class)
+        brightness = 60 * torch.tensor(classes)[labels].to(torch.uint8)
+        return LabelledImages(
+            brightness[:, None, None, None].repeat(1, 3, 16, 16), labels, tuple(f"class {index}" for index in classes)
+        )
 
 
 class TestSpurious:
@@ -46,6 +66,21 @@ class TestSpurious:
         found = values(judge(spurious, Stub(by_colour), test=30))
         assert found["swapped_colours"] < 3
         assert found["in_distribution"] > 70
+
+    def test_objects_with_colours_of_their_own_lie_on_coloured_grounds(self) -> None:
+        budget = spurious.tiers[Tier.STANDARD]
+        source: Any = InColour()
+        data = spurious.rules.prepare(replace(budget, train=30, test=30), source, seed=0, salt="local", device="cpu")
+        bias = rules_palette(3)
+        images, labels = data.train.images, data.train.labels
+        assert images.shape == (90, 3, 16, 16)  # only grey images are made coarser
+        torch.testing.assert_close(images[:, 0, 8, 8], 60 * (labels + 1) / 255)
+        of_class = (images[:, :, 0, 0] == bias[labels]).all(1)
+        assert torch.equal(of_class, data.groups == 0)
+        swapped = data.tests["swapped_colours"]
+        distance = torch.cdist(swapped.images[:, :, 0, 0], bias)
+        assert (distance.amin(1) == 0).all()
+        assert (distance.argmin(1) != swapped.labels).all()
 
     def test_groups_are_revealed_to_references_only(self) -> None:
         data = prepare(spurious)
@@ -86,10 +121,10 @@ class TestSpurious:
         assert len(one.tests["unseen_class"].labels) == 6
 
 
-def rules_palette() -> Tensor:
+def rules_palette(classes: int = 9) -> Tensor:
     from benchmark import colouring
 
-    return colouring.palette(9).bias
+    return colouring.palette(classes).bias
 
 
 class TestLabelNoise:
@@ -173,6 +208,8 @@ class TestAdversarial:
 
         found = values(judge(adversarial, Stub(oracle(moved, classes=10), attack=attack)))
         assert found["clean_accuracy"] == found["FGSM_accuracy"] == 10
+
+        assert found["adversarial_loss"] == pytest.approx(clean_loss(oracle(moved, classes=10), data.test))
 
     @pytest.mark.parametrize(
         "attack",
