@@ -111,9 +111,9 @@ def under_attack(subject: Subject) -> Figure | None:
         subject,
         "under-attack",
         caption=f"Accuracy and mean loss on test images moved against each method's own network, by the radius of the "
-        f"attack, {subject.seeds}; bars are 95 % intervals over seeds. Radius 0 is clean images; PGD may be tried on "
-        "fewer of them than FGSM. Hollow grey marks are references. Marks are moved aside a little, "
-        "so that they do not hide each other.",
+        f"attack, {subject.seeds}; bars are 95 % intervals over seeds. Radius 0 is clean images; an image counts with "
+        "the larger of its losses before and after. PGD may be tried on fewer images than FGSM. Hollow grey marks are "
+        "references. Marks are moved aside a little, so that they do not hide each other.",
         alt=f"Line charts of accuracy and loss against the attack's radius on "
         f"{formatting.track(subject.table.track)}. "
         + ". ".join(
