@@ -29,7 +29,7 @@ Metrics
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.errors import ContestantError, DataError
@@ -108,7 +108,8 @@ class AttackedLearner(Learner, Protocol):
 @dataclass(frozen=True, slots=True)
 class ShiftSetup(Setup):
     """What the contestant is told. weight_decay: of SGD;  mean, std: per channel, of the first training set;
-    decay: "cosine" to zero, or "steps" that divide the rate by ten after 30, 60 and 80 % of the epochs."""
+    decay: "cosine" to zero, or "steps" that divide the rate by ten after 30, 60 and 80 % of the epochs;  radius: of the
+    attacks, the middle one, 0 where there are none."""
 
     network: str
     image_shape: tuple[int, int, int]
@@ -120,6 +121,7 @@ class ShiftSetup(Setup):
     learning_rate: float
     weight_decay: float
     decay: str
+    radius: float = 0.0
 
     def model(self) -> Classifier:
         """The standard network on the setup's device, with the same initial weights for every method."""
@@ -326,6 +328,10 @@ class _AdversarialRules(_ShiftRules):
         train, test = _both(source, budget, seed, salt)
         return Plain(train, test)
 
+    def setup(self, budget: ShiftBudget, data: Any, *, track: str, seed: int, device_name: str) -> ShiftSetup:
+        told = super().setup(budget, data, track=track, seed=seed, device_name=device_name)
+        return replace(told, radius=_middle(budget))
+
     def judge(self, contestant: Contestant, budget: ShiftBudget, data: Plain, clock: Clock) -> Outcome:
         contestant.call("begin", data.train.images, data.train.labels, phase="train")
         for index in range(budget.epochs):
@@ -346,7 +352,7 @@ class _AdversarialRules(_ShiftRules):
                 # which lies in the ball, too.
                 losses = _losses(scores, part.labels).maximum(unmoved[:count])
                 rows.append((kind, radius, _percent(robust), float(losses.mean())))
-        middle = budget.levels[len(budget.levels) // 2]
+        middle = _middle(budget)
         at = {(kind, radius): (accuracy, loss) for kind, radius, accuracy, loss in rows}
         metrics = {
             FGSM.name: FGSM.value(at[0.0, middle][0]),
@@ -415,6 +421,10 @@ def _attacked(contestant: Contestant, images: Tensor, kind: str, radius: float) 
             f"attack() moved a pixel by {farthest:.4g} into [{low:.4g}, {high:.4g}]; stay within {radius:g} and [0, 1]",
         )
     return moved
+
+
+def _middle(budget: ShiftBudget) -> float:
+    return budget.levels[len(budget.levels) // 2]
 
 
 def _anomaly(unseen: Tensor, known: Tensor) -> float:

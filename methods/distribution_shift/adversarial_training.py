@@ -16,18 +16,23 @@ from benchmark.tasks.distribution_shift import ShiftSetup, adversarial
 
 @adversarial.method("adversarial-training", role="reference", paper="arXiv:1706.06083")
 class AdversarialTraining(Trainer):
-    """radius: of the ball in raw pixel units, the middle one of the track;  steps: of the attack in training."""
+    """steps: of the attack in training, in the ball of the setup's radius."""
 
-    def __init__(self, setup: ShiftSetup, *, radius: float = 0.05, steps: int = 3) -> None:
+    def __init__(self, setup: ShiftSetup, *, steps: int = 3) -> None:
         super().__init__(setup)
-        self._radius = radius
         self._steps = steps
 
     def loss(self, images: Tensor, labels: Tensor, places: Tensor) -> Tensor:
         """See `Trainer.loss`."""
         self.model.eval()
         moved = attacks.pgd(
-            self.model, images, self._radius, steps=self._steps, restarts=1, generator=self.generator, labels=labels
+            self.model,
+            images,
+            self.setup.radius,
+            steps=self._steps,
+            restarts=1,
+            generator=self.generator,
+            labels=labels,
         )
         self.model.train()
         return super().loss(moved, labels, places)

@@ -250,6 +250,7 @@ class TestEveryTrack:
         images = data.train.images
         assert setup.image_shape == tuple(images.shape[1:])
         assert setup.classes == (9 if track is spurious else 10)
+        assert setup.radius == (0.03 if track is adversarial else 0)
         assert setup.mean == pytest.approx(images.mean((0, 2, 3)).tolist())
         assert setup.batch_size == budget.batch_size  # type: ignore[attr-defined]
         model = setup.model().eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -25,8 +26,8 @@ def data(count: int = 40) -> tuple[Tensor, Tensor]:
     return torch.rand(count, 1, 8, 8, generator=rng), torch.randint(4, (count,), generator=rng)
 
 
-def begun(name: str, **words: Any) -> Any:
-    method = adversarial.find(name).factory(SETUP, **words)
+def begun(name: str, setup: ShiftSetup = SETUP, **words: Any) -> Any:
+    method = adversarial.find(name).factory(setup, **words)
     method.begin(*data())
     return method
 
@@ -53,12 +54,12 @@ def module() -> ModuleType:
         ("manifold-mixup", {"alpha": 0.0}),
         ("label-smoothing", {"smoothing": 0.0}),
         ("weight-decay", {"weight_decay": SETUP.weight_decay}),
-        ("adversarial-training", {"radius": 0.0}),
+        ("adversarial-training", {}),
         ("sam", {"rho": 0.0}),
     ],
 )
 def test_with_nothing_to_add_it_is_erm_bit_for_bit(name: str, nothing: dict[str, float]) -> None:
-    if name == "adversarial-training":  # its attack draws from the generator of minibatch orders
+    if name == "adversarial-training":  # no radius; its attack draws from the generator of minibatch orders
         images, labels = data(16)
         plain, method = begun("erm"), begun(name, **nothing)
         one, other = (learner.loss(images, labels, torch.arange(16)) for learner in (plain, method))
@@ -134,7 +135,7 @@ def test_label_smoothing_spreads_a_tenth_over_all_classes() -> None:
 
 def test_adversarial_training_trains_on_images_in_the_ball() -> None:
     images, labels = data(16)
-    method = begun("adversarial-training", radius=0.1)
+    method = begun("adversarial-training", replace(SETUP, radius=0.1))
     seen: list[Tensor] = []
     method.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
     method.model.train()
