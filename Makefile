@@ -21,7 +21,7 @@ slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
 
 bench: $(VENV)/.test
-	$(BIN)/python -m pytest benchmark/throughput --benchmark-enable --benchmark-json=benchmark.json
+	$(BIN)/heptathlon throughput --out throughput.json
 
 clean:
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache

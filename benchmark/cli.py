@@ -177,6 +177,30 @@ def check(
     raise typer.Exit(contract.check_named(name, views.console()))
 
 
+@app.command()
+def throughput(
+    out: Annotated[Path, typer.Option(help="File for pytest-benchmark's JSON.")] = Path("throughput.json"),
+    only: Annotated[str, typer.Option(help="Only kernels that match, as in pytest -k; anchors always run.")] = "",
+) -> None:
+    """Time the hot kernels of the methods on this machine, beside plain kernels of torch that anchor comparisons."""
+    from benchmark.throughput import suite
+
+    raise typer.Exit(suite.run(out, only=only))
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="A file that heptathlon throughput wrote.")],
+    second: Annotated[Path, typer.Argument(help="Another one, of another machine or another day.")],
+    out: Annotated[Path | None, typer.Option(help="Draw the ratios into this SVG file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how many times as fast each kernel is in the second run, raw and relative to the anchors. Needs no torch."""
+    from benchmark.throughput import views
+
+    raise typer.Exit(views.compare(first, second, out, as_json=as_json))
+
+
 @data_app.command("list")
 def data_list(plugin: PluginOption = None, as_json: JsonOption = False) -> None:
     """List the datasets: kind, licence, source, and whether their files are here."""

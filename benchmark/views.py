@@ -56,7 +56,7 @@ def registry(*, as_json: bool) -> None:
 
     tasks = all_tasks()
     if as_json:
-        _print_json([
+        print_json([
             {
                 "task": task.name,
                 "question": task.question,
@@ -105,7 +105,7 @@ def status(root: Path, *, as_json: bool) -> int:
         counts[record.device.slug, record.track, record.tier]["in process" if record.in_process else record.status] += 1
     failures = [record for record in scan.records if record.failure is not None]
     if as_json:
-        _print_json({
+        print_json({
             "store": str(root),
             "jobs": [
                 {"device": device, "track": track, "tier": tier, "counts": dict(count)}
@@ -140,7 +140,7 @@ def devices(*, as_json: bool) -> None:
 
     found = [device.describe(name) for name in ["cpu", *(f"cuda:{i}" for i in range(len(device.list_gpus())))]]
     if as_json:
-        _print_json([item.model_dump() for item in found])
+        print_json([item.model_dump() for item in found])
         return
     for item in found:
         memory = item.device_memory_bytes or item.memory_bytes
@@ -166,7 +166,7 @@ def datasets(*, as_json: bool) -> None:
         for entry in catalogue
     ]
     if as_json:
-        _print_json({"data_root": str(data_root()), "datasets": rows})
+        print_json({"data_root": str(data_root()), "datasets": rows})
         return
     table = Table("name", "what", "kind", "licence", "content hash", box=None, padding=(0, 2, 0, 0))
     for row in rows:
@@ -219,7 +219,7 @@ def report(roots: Sequence[Path], out: Path, *, as_json: bool) -> int:
     if as_json:
         from reports import frames
 
-        _print_json({
+        print_json({
             "index": str(built.index),
             "files": [str(file) for file in built.files],
             "rows": frames.summary(built.tables).to_dicts(),
@@ -231,5 +231,6 @@ def report(roots: Sequence[Path], out: Path, *, as_json: bool) -> int:
     return 1 if scan.problems else 0
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Print a value for a program to read."""
     print(json.dumps(value, indent=1, ensure_ascii=False))

@@ -95,12 +95,18 @@ def new(width: float, height: float) -> mpl_figure.Figure:
 
 def finish(drawing: mpl_figure.Figure, subject: Subject, name: str, *, caption: str, alt: str) -> Figure:
     """Save a drawing as SVG text that depends on nothing but what was drawn."""
-    text = io.StringIO()
-    drawing.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    text = svg(drawing)
     width, height = drawing.get_size_inches()
     table = subject.table
     folder = "/".join(_file_name(part) for part in (table.device, table.track, table.tier))
-    return Figure(f"figures/{folder}/{name}.svg", text.getvalue(), round(width * 96), round(height * 96), caption, alt)
+    return Figure(f"figures/{folder}/{name}.svg", text, round(width * 96), round(height * 96), caption, alt)
+
+
+def svg(drawing: mpl_figure.Figure) -> str:
+    """SVG text of a drawing, the same for the same drawing."""
+    text = io.StringIO()
+    drawing.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return text.getvalue()
 
 
 def space(drawing: mpl_figure.Figure, *, wide: float = 0.02, high: float = 0.02) -> None:

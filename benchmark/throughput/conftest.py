@@ -1,0 +1,78 @@
+"""What every run of the suite gets: anchors in their places, and in the JSON what two runs must share and where it ran.
+
+pytest-benchmark's own facts about the machine are left out of the JSON: they hold the host's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmark import device, plugins, provenance
+from benchmark.throughput.comparison import FORMAT, MOMENTS
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the anchors before, between and after the other benchmarks."""
+    ours = [item for item in items if item.path.parent == _HERE]
+    anchors = [item for item in ours if item.path.stem == "test_anchors"]
+    others = [item for item in ours if item not in anchors]
+    if not anchors or not others:
+        return
+    before, between, after = ([item for item in anchors if f"{moment}]" in item.name] for moment in MOMENTS)
+    middle = len(others) // 2
+    rest = [item for item in items if item not in ours]
+    items[:] = [*rest, *before, *others[:middle], *between, *others[middle:], *after]
+
+
+@pytest.fixture(autouse=True)
+def _work(request: pytest.FixtureRequest) -> None:
+    """Note what decides a kernel's time, besides the machine."""
+    if "benchmark" not in request.fixturenames:
+        return
+    import torch
+
+    benchmark: BenchmarkFixture = request.getfixturevalue("benchmark")
+    item: Any = request.node
+    parameters: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+    benchmark.extra_info["work"] = {
+        "code": code(item.path),
+        "shapes": ", ".join(f"{name}={value}" for name, value in sorted(parameters.items()) if name != "moment"),
+        "precision": f"{str(torch.get_default_dtype()).removeprefix('torch.')}, {torch.get_float32_matmul_precision()}",
+    }
+
+
+@lru_cache
+def code(path: Path) -> str:
+    """Hash of a benchmark's file and, unless it holds the anchors, of all code that it may measure."""
+    files = [path]
+    if path.stem != "test_anchors":
+        folders = (_HERE.parent, plugins.bundled("methods"), plugins.bundled("datasets"))
+        inside = {_HERE, *folders[1:]}  # in a wheel, plug-ins lie inside the package
+        files += [
+            file
+            for folder in folders
+            for file in sorted(folder.rglob("*.py"))
+            if folder in inside or not inside & set(file.parents)
+        ]
+    digest = hashlib.blake2b(digest_size=8)
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    """Replace the facts about the machine by our device fingerprint, which names no host."""
+    machine_info.clear()
+    machine_info["heptathlon"] = {
+        "format": FORMAT,
+        "device": device.describe("cpu").model_dump(),
+        "software": provenance.software().model_dump(),
+    }
