@@ -1,7 +1,8 @@
 """Datasets as the harness sees them: a catalogue of plug-ins, each with licence, source and content hash.
 
-Two kinds. A `FixedDataset` holds given images on disk (MNIST, an image folder); a `ProceduralDataset` draws any number
-from a seed. Nothing here downloads; `FixedDataset.fetch` does, and only the user calls it.
+Three kinds. A `FixedDataset` holds given images on disk (MNIST, an image folder); a `ProceduralDataset` draws any
+number from a seed; a `ControlDataset` answers actions with frames. Nothing here downloads; `FixedDataset.fetch` does,
+and only the user calls it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from benchmark.errors import DataError, DuplicateNameError, unknown
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from benchmark.control.environment import ControlEnv
+    from benchmark.control.shifts import Shift
 
 Split = Literal["train", "test"]
 
@@ -82,7 +86,24 @@ class ScriptedDataset(ProceduralDataset, Protocol):
         """Class indices of each script, in order."""
 
 
-Dataset = FixedDataset | ProceduralDataset
+@runtime_checkable
+class ControlDataset(Protocol):
+    """A control task observed as pixels, for tracks in which what is seen depends on what was done."""
+
+    def missing(self) -> str | None:
+        """Return None if it can be made here, else a sentence that names what is missing and the remedy."""
+
+    def fingerprint(self) -> str:
+        """Return the hash of what decides episodes and frames, besides the arguments of `environment`."""
+
+    def environment(self, *, count: int, size: int, horizon: int, shift: Shift) -> ControlEnv:
+        """Make `count` copies, stepped together, with frames of `size` pixels a side.
+
+        shift: how they look;  horizon: steps until all are truncated. Their episodes follow from `reset(seed=...)`.
+        """
+
+
+Dataset = FixedDataset | ProceduralDataset | ControlDataset
 D = TypeVar("D", bound=type)
 
 
@@ -114,8 +135,11 @@ class Catalogue:
             if name in self.entries and not self.entries[name].gives_way:
                 raise DuplicateNameError(f"dataset {name!r} is registered already; choose another name")
             dataset = cast(Dataset, cls())
-            if not isinstance(dataset, FixedDataset | ProceduralDataset):
-                raise DataError(f"dataset {name!r}: {cls.__name__} is neither a FixedDataset nor a ProceduralDataset")
+            if not isinstance(dataset, FixedDataset | ProceduralDataset | ControlDataset):
+                raise DataError(
+                    f"dataset {name!r}: {cls.__name__} is neither a FixedDataset nor a ProceduralDataset nor a "
+                    "ControlDataset"
+                )
             self.entries[name] = DatasetEntry(name, title, licence, source, dataset)
             return cls
 

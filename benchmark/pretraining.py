@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from filelock import FileLock
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark import aside, augmentation, models, training, wire
 from benchmark.augmentation import Views
 from benchmark.cachefile import digest, kept_array
 from benchmark.data import LabelledImages, cache_root
 from benchmark.models.backbone import Backbone
+from benchmark.models.resnet import ResNet
 from benchmark.seeding import generator
 from benchmark.training import Schedule, predict, train
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_MOVED = Views(turn=0.0, zoom=0.0, stretch=0.0, shear=0.0, shift=0.25, contrast=0.0, brightness=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a backbone is built and trained: by Adam, on random views of the images if `augment`.
+    """How a network is built and trained, on random views of the images if `augment`.
 
-    mean, std: per channel, by which images in [0, 1] are standardised
+    mean, std: per channel, by which images in [0, 1] are standardised;  blocks: 0 is a Backbone, trained by Adam at a
+    constant rate; otherwise a ResNet of that many blocks per width, by SGD whose rate rises and falls once (Smith and
+    Topin 2018, arXiv:1708.07120) up to `learning_rate`. Its views are moved by up to an eighth of the side, as crops of
+    padded images are;  mirror: half of them are mirror images
     """
 
     channels: int
@@ -42,6 +51,8 @@ class Recipe:
     seed: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    blocks: int = 0
+    mirror: bool = False
 
     @classmethod
     def of(cls, images: LabelledImages, *, seed: int, **rest: Any) -> Recipe:
@@ -57,11 +68,24 @@ class Recipe:
             **rest,
         )
 
-    def build(self) -> Backbone:
+    def build(self) -> Backbone | ResNet:
         """The network with its initial weights."""
-        return Backbone(
-            self.channels, self.size, self.widths, self.classes, generator=generator(self.seed, "backbone", "weights")
+        rng = generator(self.seed, "backbone", "weights")
+        if not self.blocks:
+            return Backbone(self.channels, self.size, self.widths, self.classes, generator=rng)
+        return ResNet(
+            self.channels,
+            self.widths,
+            self.classes,
+            blocks=self.blocks,
+            mean=self.mean,
+            std=self.std,
+            generator=rng,
         )
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """What the network takes of images (n, c, h, w) uint8: float32; a ResNet standardises them itself."""
+        return images.float().div_(255) if self.blocks else self.standardise(images)
 
     def standardise(self, images: Tensor) -> Tensor:
         """Images (n, c, h, w) uint8 -> float32, by the training images' statistics."""
@@ -70,9 +94,9 @@ class Recipe:
 
 
 def pretrained(recipe: Recipe, images: LabelledImages, *, device: str) -> dict[str, Tensor]:
-    """Weights of the backbone, trained on images (n, c, h, w) with labels; kept for the next call."""
+    """Weights of the network, trained on images (n, c, h, w) with labels; kept for the next call."""
     content = digest(images.images.numpy().tobytes(), images.labels.numpy().tobytes())
-    return _kept("backbone", recipe, content, lambda: _train_aside(recipe, images, device), device)
+    return kept("backbone", recipe, content, lambda: _train_aside(recipe, images, device), device)
 
 
 def features(recipe: Recipe, weights: dict[str, Tensor], images: Tensor, *, device: str) -> Tensor:
@@ -82,38 +106,63 @@ def features(recipe: Recipe, weights: dict[str, Tensor], images: Tensor, *, devi
     def make() -> dict[str, Tensor]:
         return {"features": aside.run("benchmark.pretraining:embed_here", asdict(recipe), weights, images, device)}
 
-    return _kept("features", recipe, content, make, device)["features"]
+    return kept("features", recipe, content, make, device)["features"]
 
 
 def train_here(recipe: dict[str, Any], images: Tensor, labels: Tensor, device: str) -> dict[str, Tensor]:
-    """Train a backbone in this process. Arguments as they cross: a Recipe's fields, uint8 images, labels, device."""
+    """Train a network in this process. Arguments as they cross: a Recipe's fields, uint8 images, labels, device."""
     plan = Recipe(**recipe)
     rng = generator(plan.seed, "backbone", "order")
-    views = Views()
+    views = _MOVED if plan.blocks else Views()
     model = plan.build().to(device)
+    if plan.blocks:
+        model = model.to(memory_format=torch.channels_last)  # half as fast again
 
-    def loss(batch: Tensor, batch_labels: Tensor) -> Tensor:
-        return F.cross_entropy(model(views(batch, rng) if plan.augment else batch), batch_labels)
+    def viewed(batch: Tensor) -> Tensor:
+        if not plan.augment:
+            return batch
+        seen = views(batch, rng)
+        return mirrored(seen, rng) if plan.mirror else seen
 
     train(
         model,
-        plan.standardise(images).to(device),
+        plan.inputs(images).to(device),
         labels.to(device),
-        loss=loss,
+        loss=lambda batch, batch_labels: F.cross_entropy(model(viewed(batch)), batch_labels),
         schedule=Schedule(plan.epochs, plan.batch_size, plan.learning_rate),
         generator=rng,
-        optimizer=torch.optim.Adam,
+        optimizer=one_cycle(plan.epochs * -(-len(labels) // plan.batch_size)) if plan.blocks else torch.optim.Adam,
     )
-    return {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    return {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
 
 
 def embed_here(recipe: dict[str, Any], weights: dict[str, Tensor], images: Tensor, device: str) -> Tensor:
     """Features of images in this process; arguments as for `train_here`."""
     plan = Recipe(**recipe)
     model = plan.build()
+    assert isinstance(model, Backbone), "only a backbone has a body that gives features"
     model.load_state_dict(weights)
     model.eval().to(device)
     return predict(model.body, plan.standardise(images).to(device)).cpu()
+
+
+def one_cycle(steps: int) -> Callable[..., torch.optim.Optimizer]:
+    """Return a maker of SGD with Nesterov's momentum whose rate rises for 30 % of the steps, then falls to none."""
+
+    def make(parameters: Iterable[nn.Parameter], *, lr: float, fused: bool) -> torch.optim.Optimizer:
+        stepper = torch.optim.SGD(parameters, lr=lr, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=fused)
+        rate = torch.optim.lr_scheduler.OneCycleLR(stepper, max_lr=lr, total_steps=steps, cycle_momentum=False)
+        left = iter(range(steps - 1))
+        stepper.register_step_post_hook(lambda *_: rate.step() if next(left, None) is not None else None)
+        return stepper
+
+    return make
+
+
+def mirrored(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Images (n, c, h, w), each turned into its mirror image with probability 1/2."""
+    chosen = (torch.rand(len(images), generator=rng) < 0.5).to(images.device)
+    return torch.where(chosen.view(-1, 1, 1, 1), images.flip(3), images)
 
 
 def _train_aside(recipe: Recipe, images: LabelledImages, device: str) -> dict[str, Tensor]:
@@ -123,8 +172,8 @@ def _train_aside(recipe: Recipe, images: LabelledImages, device: str) -> dict[st
     return trained
 
 
-def _kept(
-    kind: str, recipe: Recipe, content: str, make: Callable[[], dict[str, Tensor]], device: str
+def kept(
+    kind: str, recipe: DataclassInstance, content: str, make: Callable[[], dict[str, Tensor]], device: str
 ) -> dict[str, Tensor]:
     """Tensors made once from a recipe and content; another judge that wants the same ones waits for them."""
     decided_by = [asdict(recipe), content, device.partition(":")[0], torch.__version__, _code()]

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from benchmark.data import DatasetEntry, FixedDataset, LabelledImages, ProceduralDataset, Split, data_root
+from benchmark.data import (
+    ControlDataset,
+    DatasetEntry,
+    FixedDataset,
+    LabelledImages,
+    ProceduralDataset,
+    Split,
+    data_root,
+)
 from benchmark.errors import DataError, HeptathlonError
 from benchmark.seeding import derive
 
@@ -28,10 +36,10 @@ class Source:
     def missing(self) -> str | None:
         """Return None if the data can be read now, else what is missing and the remedy."""
         dataset = self.entry.dataset
-        if not isinstance(dataset, FixedDataset):
-            return None
         with _named(self.entry):
-            return dataset.missing(self.root)
+            if isinstance(dataset, FixedDataset):
+                return dataset.missing(self.root)
+            return dataset.missing() if isinstance(dataset, ControlDataset) else None
 
     def fingerprint(self) -> str:
         """Name and content hash: equal for two runs exactly if they saw the same data."""
@@ -57,7 +65,8 @@ class Source:
     def read(self, split: Split) -> LabelledImages:
         """Read one split of a fixed dataset, kept in memory between jobs. Raises DataError if it is missing."""
         if not isinstance(self.entry.dataset, FixedDataset):
-            raise DataError(f"dataset {self.entry.name!r} is drawn from a seed and has no {split!r} split to read")
+            what = "an environment" if isinstance(self.entry.dataset, ControlDataset) else "drawn from a seed"
+            raise DataError(f"dataset {self.entry.name!r} is {what} and has no {split!r} split to read")
         return _read(self.entry, self.root, split)
 
     def images(

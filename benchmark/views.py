@@ -151,14 +151,16 @@ def devices(*, as_json: bool) -> None:
 
 def datasets(*, as_json: bool) -> None:
     """The catalogue, with the content hash of each dataset that is here."""
-    from benchmark.data import ProceduralDataset, catalogue, data_root
+    from benchmark.data import ControlDataset, ProceduralDataset, catalogue, data_root
     from benchmark.source import Source
+
+    kinds = {ProceduralDataset: "procedural", ControlDataset: "control"}
 
     rows: list[dict[str, Any]] = [
         {
             "name": entry.name,
             "title": entry.title,
-            "kind": "procedural" if isinstance(entry.dataset, ProceduralDataset) else "fixed",
+            "kind": next((word for kind, word in kinds.items() if isinstance(entry.dataset, kind)), "fixed"),
             "licence": entry.licence,
             "source": entry.source,
             "content": _content(Source.of(entry)),
@@ -189,7 +191,7 @@ def fetch(name: str) -> None:
     entry = catalogue.find(name)
     source = Source.of(entry)
     if not isinstance(entry.dataset, FixedDataset):
-        console().print(f"{name} is made from a seed: nothing to fetch")
+        console().print(f"{name} is made here: nothing to fetch")
         return
     if source.missing() is None:
         console().print(f"{name} is in {source.root} already")

@@ -35,6 +35,8 @@ LONGER = {
     "benchmark/tasks/forgetting.py": "a task is one file: rule book, interface, tiers and judging",
     "benchmark/tasks/distribution_shift.py": "a task is one file: rule book, interface, tiers and judging",
     "benchmark/tasks/few_shot.py": "a task is one file: rule book, interface, tiers and judging",
+    "benchmark/tasks/test_time_shift/deployment.py": "a track is one file: interface, tiers and judging",
+    "benchmark/tasks/test_time_shift/stream.py": "a track is one file: interface, tiers and judging",
 }
 """Source files that may exceed the limit of 250 lines, and why."""
 

@@ -16,6 +16,8 @@ from reports.figures import (
     few_shot_features,
     forgetting,
     general,
+    test_time_shift_control,
+    test_time_shift_stream,
 )
 from reports.figures.canvas import Draw, Figure, Subject, look
 from reports.figures.palette import styles
@@ -32,6 +34,16 @@ FIGURES: dict[str, tuple[Draw, ...]] = {
     ),
     "few_shot": (few_shot.accuracy_over_shots, few_shot.difference_to_baseline, few_shot_features.features),
     "forgetting": (forgetting.accuracy_against_forgetting, forgetting.accuracy_over_time),
+    "test_time_shift": (
+        test_time_shift_stream.errors_by_corruption,
+        test_time_shift_stream.over_the_stream,
+        test_time_shift_stream.settings_and_cost,
+        test_time_shift_stream.corruptions,
+        test_time_shift_control.return_by_strength,
+        test_time_shift_control.gain_over_frozen,
+        test_time_shift_control.return_over_episode,
+        test_time_shift_control.shifts,
+    ),
 }
 
 

@@ -143,12 +143,15 @@ def paired(row: Row, baseline: Row, metric: str) -> Summary | None:
         one, other = _raw(record, metric), _raw(others.get(record.seed), metric)
         if one and len(one) == len(other):
             differences.append(np.subtract(one, other))
-    if not differences:
-        return None
+    return over_seeds(differences) if differences else None
+
+
+def over_seeds(differences: Sequence[np.ndarray[tuple[int], np.dtype[np.float64]]]) -> Summary:
+    """Mean over seeds of differences per episode, an array (episodes,) for each seed; see `paired` for the interval."""
     over_episodes = summarise(np.concatenate(differences).tolist()).half_width
-    over_seeds = summarise([float(difference.mean()) for difference in differences])
-    halves = [half for half in (over_episodes, over_seeds.half_width) if half is not None]
-    return Summary(over_seeds.n, over_seeds.mean, max(halves, default=None))
+    by_seed = summarise([float(difference.mean()) for difference in differences])
+    halves = [half for half in (over_episodes, by_seed.half_width) if half is not None]
+    return Summary(by_seed.n, by_seed.mean, max(halves, default=None))
 
 
 def _raw(record: Record | None, metric: str) -> Sequence[float]:

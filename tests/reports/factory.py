@@ -14,6 +14,8 @@ UNITS = {
     "error": ("%", False),
     "accuracy_1_shot": ("%", True),
     "accuracy_5_shot": ("%", True),
+    "mild_return": ("%", True),
+    "clean_return": ("%", True),
 }
 
 

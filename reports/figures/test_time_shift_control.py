@@ -1,0 +1,176 @@
+"""Figures of deployment under visual shift: return by kind and strength, over an episode, against the frozen policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from benchmark.ranking import Row
+from benchmark.record import Record
+from benchmark.stats import Summary
+from reports import formatting, frames
+from reports.figures.canvas import INK, MUTED, Figure, Subject, finish, new, space
+from reports.figures.few_shot import over_seeds
+from reports.figures.lines import Line, draw_lines, hue, means, name_ends, named
+from reports.figures.sheet import sheet
+
+KINDS = ("colour", "lighting", "texture", "camera")
+"""In the order of the records' raw returns."""
+STRENGTHS = ("none", "mild", "medium", "strong")
+FROZEN = {"pad-rotation": "frozen-rotation"}
+"""The frozen form of what starts from another network than `frozen`."""
+
+_WIDE = 11.2  # inches; the page has room for 11.9
+
+
+def return_by_strength(subject: Subject) -> Figure | None:
+    """Draw return (% of the expert's) by strength, a panel per kind of shift, one line per method."""
+    panels = {kind: _lines(subject, kind, "strength") for kind in KINDS}
+    panels = {kind: lines for kind, lines in panels.items() if lines}
+    if not panels:
+        return None
+    most = max(map(len, panels.values()))
+    drawing = new(_WIDE, 2 * max(2.6, 0.9 + 0.17 * most))
+    grid = drawing.subplots(2, 2, sharey=True, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    places = [float(place) for place in range(len(STRENGTHS))]
+    ends = []
+    for axes, (kind, lines) in zip(grid, panels.items(), strict=False):
+        ends.append((axes, draw_lines(axes, lines, subject, places), lines))
+        axes.set_xticks(places, STRENGTHS)
+        axes.set_title(kind, fontsize=9.5, fontweight="bold", color=INK, loc="left")
+    for axes in grid[:: grid.size // 2]:
+        axes.set_ylabel("return (% of the expert's)")
+    space(drawing, wide=0.03, high=0.04)
+    name_ends(subject, ends)
+    first = next(iter(panels))
+    return finish(
+        drawing,
+        subject,
+        "return-by-strength",
+        caption=f"Return by kind and strength of the shift, in % of the expert's without shift, {subject.seeds}; "
+        "higher is better. Bars are 95 % intervals over seeds. Marks are moved aside a little, so that they do not "
+        "hide each other.",
+        alt=f"Line charts of return over strength on {formatting.track(subject.table.track)}, a panel per kind of "
+        f"shift: {', '.join(panels)}. {first.capitalize()}: "
+        + "; ".join(
+            f"{line.row.method} " + ", ".join(f"{value.mean:.0f} %" for value in line.values.values())
+            for line in panels[first]
+        ),
+    )
+
+
+def return_over_episode(subject: Subject) -> Figure | None:
+    """Draw return by step of an episode, without shift and under each mild one, smoothed, averaged over seeds."""
+    panels = {kind: _lines(subject, f"{kind}_by_step", "step") for kind in ("none", *KINDS)}
+    panels = {kind: lines for kind, lines in panels.items() if lines}
+    if not panels:
+        return None
+    drawing = new(_WIDE, 3.0)
+    grid = drawing.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (kind, lines) in zip(grid, panels.items(), strict=True):
+        for line in lines:
+            steps, values = list(line.values), [value.mean for value in line.values.values()]
+            axes.plot(steps, _smooth(values), color=hue(line.row, subject), linewidth=1.3, label=named(line.row))
+        axes.set_title("no shift" if kind == "none" else f"mild {kind}", fontsize=9.5, fontweight="bold", color=INK)
+        axes.set_xlabel("step")
+    grid[0].set_ylabel("return (% of the expert's)")
+    handles, words = grid[0].get_legend_handles_labels()
+    drawing.legend(handles, words, loc="outside lower center", ncols=len(words), frameon=False, fontsize=8.5)
+    return finish(
+        drawing,
+        subject,
+        "return-over-episode",
+        caption=f"Return by step of the episode, mean over episodes and {subject.seeds}, smoothed over {_WINDOW} "
+        "steps: what adaptation gains it gains as the episode goes on. Where a task moves on, as the reacher's mark "
+        "does, all lines fall together.",
+        alt=f"Line charts of return over an episode on {formatting.track(subject.table.track)}, without shift and "
+        f"under mild ones: {', '.join(panels)}.",
+    )
+
+
+def gain_over_frozen(subject: Subject) -> Figure | None:
+    """Draw what each adapting method gains over its frozen form, paired by episode: without shift, and by mild kind."""
+    rows = {row.method: row for row in subject.table.rows if row.records}
+    gains = {
+        name: _gains(row, rows[base])
+        for name, row in rows.items()
+        if (base := FROZEN.get(name, "frozen")) in rows and base != name and name not in FROZEN.values()
+    }
+    gains = {name: found for name, found in gains.items() if found}
+    if not gains:
+        return None
+    columns = ("no shift", *KINDS)
+    drawing = new(_WIDE, 0.95 + 0.3 * len(gains))
+    grid = drawing.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    for axes, column in zip(grid, columns, strict=True):
+        axes.axvline(0, color=MUTED, linewidth=1.0, zorder=1)
+        axes.grid(visible=False, axis="y")
+        axes.set_title(column if column == "no shift" else f"mild {column}", fontsize=9.5, fontweight="bold", color=INK)
+        for place, (name, found) in enumerate(gains.items()):
+            style, value = subject.styles[name], found[column]
+            axes.errorbar(
+                value.mean, place, xerr=value.half_width, color=style.colour, marker=style.marker, markersize=5.5,
+                elinewidth=1.5, zorder=3,
+            )  # fmt: skip
+    grid[0].set_yticks(range(len(gains)), list(gains), color=INK, fontsize=9)
+    grid[0].set_ylim(len(gains) - 0.4, -0.6)
+    drawing.supxlabel("return minus that of the frozen policy (points)", fontsize=9, color=INK)
+    return finish(
+        drawing,
+        subject,
+        "gain-over-frozen",
+        caption="What each method gains (right) or loses (left) against the frozen policy in the same episodes, in "
+        f"points of return, {subject.seeds}; pad-rotation against the frozen policy that it starts from. Whiskers are "
+        "95 % intervals over seeds, and never narrower than those over all their episodes.",
+        alt=f"Differences of return to the frozen policy on {formatting.track(subject.table.track)}: "
+        + "; ".join(
+            f"{name} " + ", ".join(f"{value.mean:+.1f} ({column})" for column, value in found.items())
+            for name, found in gains.items()
+        ),
+    )
+
+
+shifts = sheet(
+    "shifts",
+    caption="The environment's first frames under each kind of shift at each strength, two episodes of each; every "
+    "episode has a look of its own, and none changes what is earned.",
+    tile=0.75,
+)
+
+_WINDOW = 5
+
+
+def _lines(subject: Subject, name: str, x: str) -> list[Line]:
+    return means(subject, frames.curve(subject.table, name, (x, "return")), x, "return")
+
+
+def _gains(row: Row, base: Row) -> Mapping[str, Summary]:
+    """Paired differences without shift and by mild kind; none if the runs have no episodes in common."""
+    others = {record.seed: record for record in base.records}
+    pairs = [(_raw(record), _raw(others[record.seed])) for record in row.records if record.seed in others]
+    differences = [one - other for one, other in pairs if one.size and one.shape == other.shape]
+    if not differences:
+        return {}
+    names = ("no shift", *KINDS)
+    return {name: over_seeds([each[place] for each in differences]) for place, name in enumerate(names)}
+
+
+def _raw(record: Record) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Returns by episode (1 + kinds, episodes): without shift, then under each mild one; (0, 0) if there are none."""
+    clean, mild = (
+        record.metrics[name].raw if name in record.metrics else [] for name in ("clean_return", "mild_return")
+    )
+    if len(mild) != len(KINDS) * len(clean):
+        return np.zeros((0, 0))
+    return np.array([*clean, *mild], dtype=np.float64).reshape(1 + len(KINDS), len(clean))
+
+
+def _smooth(values: list[float]) -> list[float]:
+    """Means over the last few steps, fewer at the start."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - _WINDOW, 0)
+    return [float(value) for value in (total[ends] - total[starts]) / (ends - starts)]
