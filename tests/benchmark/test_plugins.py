@@ -95,8 +95,7 @@ BROKEN = {
         "class Half:\n"
         "    def draw(self): ...\n",
         2,
-        "DataError: dataset 'half': Half is neither a FixedDataset nor a ProceduralDataset nor a ControlDataset "
-        "nor a VectorDataset",
+        "DataError: dataset 'half': Half is neither a FixedDataset nor a ProceduralDataset nor a ControlDataset",
     ),
 }
 
