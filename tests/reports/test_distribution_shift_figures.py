@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 import matplotlib.figure as mpl_figure
 import numpy as np
 import pytest
@@ -11,13 +9,13 @@ from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from benchmark.ranking import tables
 from benchmark.record import Record
 from reports import figures
 from reports.figures import Figure, canvas, distribution_shift, distribution_shift_noise
 from reports.figures.distribution_shift import COLOURS
 
 from .distribution_shift import Curve, attacked, noisy, spurious
+from .drawn import drawn
 
 NAMES = {
     "spurious": {"accuracy-per-test"},
@@ -43,15 +41,6 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> dict[str, mpl_figure.Figure]:
     for module in (distribution_shift, distribution_shift_noise):
         monkeypatch.setattr(module, "finish", finish)
     return found
-
-
-def drawn(records: list[Record]) -> dict[str, Figure]:
-    """The task's own figures of the only table, by name."""
-    (found,) = figures.draw(tables(records)).values()
-    for figure in found:
-        ElementTree.fromstring(figure.svg)
-        assert "nan" not in figure.svg
-    return {figure.path.rpartition("/")[2].removesuffix(".svg"): figure for figure in found}
 
 
 def strokes(axes: Axes) -> list[Line2D]:

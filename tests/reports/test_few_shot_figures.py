@@ -1,27 +1,15 @@
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 import numpy as np
 import pytest
 
 from benchmark.ranking import Row, tables
 from benchmark.record import Record
-from reports import figures
-from reports.figures import Figure, few_shot
+from reports.figures import few_shot
 from reports.figures.few_shot_features import CLASSES
 
+from .drawn import own as drawn
 from .few_shot import episode, result
-
-
-def drawn(records: list[Record]) -> dict[str, Figure]:
-    """The task's own figures of the only table, by name."""
-    (found,) = figures.draw(tables(records)).values()
-    own = {figure.path.rpartition("/")[2].removesuffix(".svg"): figure for figure in found}
-    for figure in own.values():
-        ElementTree.fromstring(figure.svg)
-        assert "nan" not in figure.svg
-    return {name: figure for name, figure in own.items() if not name.startswith("primary")}
 
 
 def rows(records: list[Record]) -> dict[str, Row]:

@@ -1,29 +1,16 @@
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 import numpy as np
 import pytest
 
 from benchmark.pictures import Picture
-from benchmark.ranking import tables
 from benchmark.record import Record
-from reports import figures
-from reports.figures import Figure, test_time_shift_control
+from reports.figures import test_time_shift_control
 
 from .deployment import KINDS, deployed
+from .drawn import own as drawn
 
 OWN = {"return-by-strength", "gain-over-frozen", "return-over-episode"}
-
-
-def drawn(records: list[Record]) -> dict[str, Figure]:
-    """The track's own figures of the only table, by name."""
-    (found,) = figures.draw(tables(records)).values()
-    own = {figure.path.rpartition("/")[2].removesuffix(".svg"): figure for figure in found}
-    for figure in own.values():
-        ElementTree.fromstring(figure.svg)
-        assert "nan" not in figure.svg
-    return {name: figure for name, figure in own.items() if not name.startswith("primary")}
 
 
 GAINS = {"frozen": 0.0, "frozen-rotation": -3.0, "pad": -20.0, "pad-tuned": 4.0, "pad-rotation": -1.0}

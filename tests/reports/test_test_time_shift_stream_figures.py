@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 import matplotlib.figure as mpl_figure
 import numpy as np
 import pytest
@@ -9,12 +7,11 @@ import torch
 from matplotlib.lines import Line2D
 
 from benchmark.pictures import sheet
-from benchmark.ranking import tables
-from benchmark.record import Record
 from reports import figures
 from reports.figures import Figure, canvas, test_time_shift_stream
 from reports.figures.test_time_shift_stream import SETTINGS
 
+from .drawn import drawn
 from .stream import streamed
 
 OWN = {"errors-by-corruption", "over-the-stream", "settings-and-cost"}
@@ -41,14 +38,6 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> dict[str, mpl_figure.Figure]:
 
     monkeypatch.setattr(test_time_shift_stream, "finish", finish)
     return found
-
-
-def drawn(records: list[Record]) -> dict[str, Figure]:
-    (found,) = figures.draw(tables(records)).values()
-    for figure in found:
-        ElementTree.fromstring(figure.svg)
-        assert "nan" not in figure.svg
-    return {figure.path.rpartition("/")[2].removesuffix(".svg"): figure for figure in found}
 
 
 def lines(drawing: mpl_figure.Figure, panel: int) -> list[Line2D]:
