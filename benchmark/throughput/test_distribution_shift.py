@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -71,6 +73,31 @@ def test_step(benchmark: BenchmarkFixture, form: str, network: str) -> None:
     benchmark(lambda: method.update(*batch))
     benchmark.extra_info["gradients_per_step"] = 1 if form == "sgd" else 2
     assert all(bool(parameter.isfinite().all()) for parameter in method.model.parameters())
+
+
+@pytest.mark.benchmark(group="step: SAM, each after one of SGD")
+@pytest.mark.parametrize("network", ["mlp", "batchnorm"])
+def test_sam_against_sgd(benchmark: BenchmarkFixture, network: str) -> None:
+    """Steps of both in turn, so that whatever else the machine does slows both; extra_info has the ratio of medians."""
+    image_shape = MLP.image_shape if network == "mlp" else (3, 14, 14)
+    width = image_shape[0]
+    setup = replace(MLP, network=network, image_shape=image_shape, mean=(0.1,) * width, std=(0.3,) * width)
+    plain, sharp = _begun(Trainer(setup), setup), _begun(label_noise.find("sam").factory(setup), setup)
+    batch = _data(setup, setup.batch_size)
+    seconds: list[float] = []
+
+    def step_of_sgd() -> tuple[tuple[Tensor, ...], dict[str, Any]]:
+        start = time.perf_counter()
+        plain.update(*batch)
+        seconds.append(time.perf_counter() - start)
+        return batch, {}
+
+    rounds = 2 if benchmark.disabled else 600
+    benchmark.pedantic(sharp.update, setup=step_of_sgd, rounds=rounds)  # type: ignore[no-untyped-call]
+    if benchmark.stats:  # not where timing is off
+        ratio = benchmark.stats.stats.median / statistics.median(seconds)
+        benchmark.extra_info["times_the_step_of_SGD"] = round(ratio, 3)
+    assert not all(map(torch.equal, plain.model.parameters(), sharp.model.parameters()))
 
 
 @pytest.mark.benchmark(group="attacks")

@@ -64,8 +64,9 @@ class SAM(Trainer):
         return gradients
 
     def perturbation(self, gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """e = rho g / |g| with one norm over all parameters (equation 2)."""
-        return tuple(torch._foreach_mul(gradients, self._rho / (norm(gradients) + 1e-12)))
+        """e = rho g / |g| with one norm over all parameters (equation 2), in the memory of g: none is needed again."""
+        torch._foreach_mul_(gradients, self._rho / (norm(gradients) + 1e-12))
+        return gradients
 
 
 @spurious.method("sam", role="baseline", paper="arXiv:2010.01412")

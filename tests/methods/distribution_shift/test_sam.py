@@ -68,9 +68,8 @@ def test_perturbation_has_the_length_rho_and_the_gradients_direction(network: st
     method = begun("sam", network, rho=0.3)
     images, labels = data(16)
     gradients = torch.autograd.grad(method.loss(images, labels, torch.arange(16)), method.parameters)
-    moved, gradient = (
-        torch.cat([part.flatten() for part in parts]) for parts in (method.perturbation(gradients), gradients)
-    )
+    gradient = torch.cat([part.flatten() for part in gradients])
+    moved = torch.cat([part.flatten() for part in method.perturbation(gradients)])
     assert float(moved.double().norm()) == pytest.approx(0.3, rel=1e-5)
     assert float(F.cosine_similarity(moved, gradient, 0)) == pytest.approx(1, abs=1e-5)
 
