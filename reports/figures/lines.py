@@ -19,6 +19,7 @@ from reports.figures.palette import REFERENCE
 LOSS_FLOOR = 1e-5
 """To which losses are recorded: on a log scale 0 is drawn there."""
 
+_NAME_APART = 0.12  # of the axis, from one named tick to the next
 _LOG_FROM = 20  # times that the largest loss is the smallest
 
 
@@ -79,7 +80,11 @@ def draw_lines(
         ends.append(Label(named(line.row), x[-1], y[-1], bold=line.row.rank == 1))
     margin = (0.05 if len(places) > 1 else 0.25) * span
     axes.set_xlim(places[0] - margin, places[-1] + margin)
-    axes.set_xticks(places, [f"{place:.3g}" for place in places])
+    written: list[float] = []
+    for place in reversed(places):  # where ticks crowd, the outer one is named
+        if not written or written[-1] - place > _NAME_APART * span:
+            written.append(place)
+    axes.set_xticks(places, [f"{place:.3g}" if place in written else "" for place in places])
     axes.grid(visible=False, axis="x")
     return ends
 
