@@ -30,3 +30,15 @@ def summarise(values: Sequence[float]) -> Summary:
         return Summary(1, float(array[0]), None)
     quantile = float(stats.t.ppf(0.975, array.size - 1))
     return Summary(array.size, float(array.mean()), quantile * float(array.std(ddof=1)) / float(np.sqrt(array.size)))
+
+
+def over_seeds(differences: Sequence[Sequence[float]]) -> Summary:
+    """Summarise paired differences per episode, a sequence for each seed: the mean over seeds of their means.
+
+    n counts seeds. The interval is over episodes for one seed; for several it is Student's over the seeds' means, and
+    never narrower than that over all their episodes: a few seeds may agree by chance.
+    """
+    over_episodes = summarise([value for seed in differences for value in seed]).half_width
+    by_seed = summarise([float(np.mean(seed)) for seed in differences])
+    halves = [half for half in (over_episodes, by_seed.half_width) if half is not None]
+    return Summary(by_seed.n, by_seed.mean, max(halves, default=None))

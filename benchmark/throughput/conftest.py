@@ -6,6 +6,7 @@ pytest-benchmark's own facts about the machine are left out of the JSON: they ho
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     middle = len(others) // 2
     rest = [item for item in items if item not in ours]
     items[:] = [*rest, *before, *others[:middle], *between, *others[middle:], *after]
+
+
+@pytest.fixture(scope="module")
+def all_cores() -> Iterator[None]:
+    """As many threads as there are cores, where a kernel is to show what the machine can do."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(device.available_cores())
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

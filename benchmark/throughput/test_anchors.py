@@ -6,7 +6,7 @@ are told relative to theirs, and their drift within a run says how steady the ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -14,18 +14,10 @@ import torch.nn.functional as F
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from benchmark import device
 from benchmark.seeding import generator
 from benchmark.throughput.comparison import MOMENTS
 
-
-@pytest.fixture(scope="module", autouse=True)
-def all_cores() -> Iterator[None]:
-    """As many threads as there are cores: an anchor is what the machine can do."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(device.available_cores())
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("all_cores")
 
 
 def _random(*shape: int) -> Tensor:

@@ -23,6 +23,10 @@ MLP = ShiftSetup(
     classes=10, mean=(0.13,), std=(0.31,), epochs=40, batch_size=128, learning_rate=0.05, weight_decay=5e-4,
     decay="cosine",
 )  # fmt: skip
+SETUPS = {
+    "mlp": MLP,
+    "batchnorm": replace(MLP, network="batchnorm", image_shape=(3, 14, 14), mean=(0.1,) * 3, std=(0.3,) * 3),
+}
 CONVNET = replace(MLP, network="convnet", image_shape=(1, 14, 14))
 
 
@@ -48,15 +52,11 @@ def _begun(method: Any, setup: ShiftSetup) -> Any:
 
 
 @pytest.mark.benchmark(group="step: SGD, SAM")
-@pytest.mark.parametrize("network", ["mlp", "batchnorm"])
+@pytest.mark.parametrize("network", SETUPS)
 @pytest.mark.parametrize("form", ["sgd", "sam", "sam, parts of 32"])
 def test_step(benchmark: BenchmarkFixture, form: str, network: str) -> None:
     """One minibatch of 128; SAM's step holds two gradients, and should cost little more than two steps of SGD."""
-    setup = (
-        MLP
-        if network == "mlp"
-        else replace(MLP, network=network, image_shape=(3, 14, 14), mean=(0.1,) * 3, std=(0.3,) * 3)
-    )
+    setup = SETUPS[network]
     sam = label_noise.find("sam").factory
     forms: dict[str, Callable[[], Any]] = {
         "sgd": lambda: Trainer(setup),
@@ -76,12 +76,10 @@ def test_step(benchmark: BenchmarkFixture, form: str, network: str) -> None:
 
 
 @pytest.mark.benchmark(group="step: SAM, each after one of SGD")
-@pytest.mark.parametrize("network", ["mlp", "batchnorm"])
+@pytest.mark.parametrize("network", SETUPS)
 def test_sam_against_sgd(benchmark: BenchmarkFixture, network: str) -> None:
     """Steps of both in turn, so that whatever else the machine does slows both; extra_info has the ratio of medians."""
-    image_shape = MLP.image_shape if network == "mlp" else (3, 14, 14)
-    width = image_shape[0]
-    setup = replace(MLP, network=network, image_shape=image_shape, mean=(0.1,) * width, std=(0.3,) * width)
+    setup = SETUPS[network]
     plain, sharp = _begun(Trainer(setup), setup), _begun(label_noise.find("sam").factory(setup), setup)
     batch = _data(setup, setup.batch_size)
     seconds: list[float] = []

@@ -6,8 +6,6 @@ others use them too, threads wait for each other, so the batched form also runs 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -21,13 +19,9 @@ from benchmark.throughput.calibration import World
 
 
 @pytest.fixture(scope="module", autouse=True)
-def all_cores() -> Iterator[None]:
+def ready(all_cores: None) -> None:
     """As many threads as there are cores; numpy and scikit-learn take them by themselves."""
     plugins.load_methods()
-    before = torch.get_num_threads()
-    torch.set_num_threads(device.available_cores())
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ whether arithmetic or bytes limit it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 
 import pytest
@@ -16,7 +16,6 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from benchmark import device
 from benchmark.attention.features import EluPlusOne, Exponential, FeatureMap, Rectified, Trigonometric, orthogonal
 from benchmark.attention.linear import attend, read_on
 from benchmark.attention.softmax import exact
@@ -28,13 +27,7 @@ BRIEF = 256
 """The length where nothing is measured."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def all_cores() -> Iterator[None]:
-    """As many threads as there are cores, as contestants of timing tracks have."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(device.available_cores())
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("all_cores")
 
 
 def maps() -> dict[str, FeatureMap]:

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 
 from benchmark.ranking import Row
 from benchmark.record import Record
-from benchmark.stats import Summary, summarise
+from benchmark.stats import Summary, over_seeds
 from reports import formatting, frames
 from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, new, space
 from reports.figures.labels import Label, list_right
@@ -134,24 +134,15 @@ def difference_to_baseline(subject: Subject) -> Figure | None:
 def paired(row: Row, baseline: Row, metric: str) -> Summary | None:
     """Mean over seeds of the mean difference per episode, in the metric's unit; None without a seed in common.
 
-    n counts seeds. The interval is over episodes for one seed; for several it is Student's over the seeds' means, and
-    never narrower than that over all their episodes: a few seeds may agree by chance.
+    n counts seeds; the interval is that of `benchmark.stats.over_seeds`.
     """
     others = {record.seed: record for record in baseline.records}
     differences = []
     for record in row.records:
         one, other = _raw(record, metric), _raw(others.get(record.seed), metric)
         if one and len(one) == len(other):
-            differences.append(np.subtract(one, other))
+            differences.append(np.subtract(one, other).tolist())
     return over_seeds(differences) if differences else None
-
-
-def over_seeds(differences: Sequence[np.ndarray[tuple[int], np.dtype[np.float64]]]) -> Summary:
-    """Mean over seeds of differences per episode, an array (episodes,) for each seed; see `paired` for the interval."""
-    over_episodes = summarise(np.concatenate(differences).tolist()).half_width
-    by_seed = summarise([float(difference.mean()) for difference in differences])
-    halves = [half for half in (over_episodes, by_seed.half_width) if half is not None]
-    return Summary(by_seed.n, by_seed.mean, max(halves, default=None))
 
 
 def _raw(record: Record | None, metric: str) -> Sequence[float]:

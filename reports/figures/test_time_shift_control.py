@@ -8,10 +8,9 @@ import numpy as np
 
 from benchmark.ranking import Row
 from benchmark.record import Record
-from benchmark.stats import Summary
+from benchmark.stats import Summary, over_seeds
 from reports import formatting, frames
 from reports.figures.canvas import INK, MUTED, Figure, Subject, finish, new, space
-from reports.figures.few_shot import over_seeds
 from reports.figures.lines import Line, draw_lines, hue, means, name_ends, named
 from reports.figures.sheet import sheet
 
@@ -155,7 +154,7 @@ def _gains(row: Row, base: Row) -> Mapping[str, Summary]:
     if not differences:
         return {}
     names = ("no shift", *KINDS)
-    return {name: over_seeds([each[place] for each in differences]) for place, name in enumerate(names)}
+    return {name: over_seeds([each[place].tolist() for each in differences]) for place, name in enumerate(names)}
 
 
 def _raw(record: Record) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

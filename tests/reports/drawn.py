@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from xml.etree import ElementTree
+
+import pytest
+from matplotlib import figure as mpl_figure
 
 from benchmark.ranking import tables
 from benchmark.record import Record
 from reports import figures
-from reports.figures import Figure
+from reports.figures import Figure, canvas
 
 
 def drawn(records: list[Record]) -> dict[str, Figure]:
@@ -22,3 +26,17 @@ def drawn(records: list[Record]) -> dict[str, Figure]:
 def own(records: list[Record]) -> dict[str, Figure]:
     """The same without the figures that every track has."""
     return {name: figure for name, figure in drawn(records).items() if not name.startswith("primary")}
+
+
+def captured(monkeypatch: pytest.MonkeyPatch, *modules: ModuleType) -> dict[str, mpl_figure.Figure]:
+    """Drawings of these modules by name, filled as `finish` gets them; they are not saved, which takes most of the
+    time."""
+    found: dict[str, mpl_figure.Figure] = {}
+
+    def finish(drawing: mpl_figure.Figure, subject: canvas.Subject, name: str, **words: str) -> Figure:
+        found[name] = drawing
+        return Figure(f"figures/{name}.svg", "<svg/>", 0, 0, words["caption"], words["alt"])
+
+    for module in modules:
+        monkeypatch.setattr(module, "finish", finish)
+    return found

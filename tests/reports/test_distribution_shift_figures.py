@@ -11,11 +11,11 @@ from matplotlib.text import Text
 
 from benchmark.record import Record
 from reports import figures
-from reports.figures import Figure, canvas, distribution_shift, distribution_shift_noise
+from reports.figures import distribution_shift, distribution_shift_noise
 from reports.figures.distribution_shift import COLOURS
 
 from .distribution_shift import Curve, attacked, noisy, spurious
-from .drawn import drawn
+from .drawn import captured, drawn
 
 NAMES = {
     "spurious": {"accuracy-per-test"},
@@ -31,16 +31,8 @@ def no_general_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def drawings(monkeypatch: pytest.MonkeyPatch) -> dict[str, mpl_figure.Figure]:
-    """The task's drawings by name, as `finish` gets them; they are not saved, which takes most of the time."""
-    found = {}
-
-    def finish(drawing: mpl_figure.Figure, subject: canvas.Subject, name: str, **words: str) -> Figure:
-        found[name] = drawing
-        return Figure(f"figures/{name}.svg", "<svg/>", 0, 0, words["caption"], words["alt"])
-
-    for module in (distribution_shift, distribution_shift_noise):
-        monkeypatch.setattr(module, "finish", finish)
-    return found
+    """The task's drawings by name."""
+    return captured(monkeypatch, distribution_shift, distribution_shift_noise)
 
 
 def strokes(axes: Axes) -> list[Line2D]:

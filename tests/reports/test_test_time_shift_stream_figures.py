@@ -8,10 +8,10 @@ from matplotlib.lines import Line2D
 
 from benchmark.pictures import sheet
 from reports import figures
-from reports.figures import Figure, canvas, test_time_shift_stream
+from reports.figures import test_time_shift_stream
 from reports.figures.test_time_shift_stream import SETTINGS
 
-from .drawn import drawn
+from .drawn import captured, drawn
 from .stream import streamed
 
 OWN = {"errors-by-corruption", "over-the-stream", "settings-and-cost"}
@@ -29,15 +29,8 @@ def no_general_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def drawings(monkeypatch: pytest.MonkeyPatch) -> dict[str, mpl_figure.Figure]:
-    """The drawings by name, as `finish` gets them; they are not saved, which takes most of the time."""
-    found = {}
-
-    def finish(drawing: mpl_figure.Figure, subject: canvas.Subject, name: str, **words: str) -> Figure:
-        found[name] = drawing
-        return Figure(f"figures/{name}.svg", "<svg/>", 0, 0, words["caption"], words["alt"])
-
-    monkeypatch.setattr(test_time_shift_stream, "finish", finish)
-    return found
+    """The drawings by name."""
+    return captured(monkeypatch, test_time_shift_stream)
 
 
 def lines(drawing: mpl_figure.Figure, panel: int) -> list[Line2D]:
