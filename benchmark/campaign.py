@@ -38,6 +38,7 @@ class _Tally:
     """What became of the jobs so far."""
 
     ok: int = 0
+    in_doubt: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     not_run: list[str] = field(default_factory=list)
 
@@ -147,7 +148,10 @@ def _follow(executor: LocalExecutor, selection: Selection, estimates: Estimates,
             else:
                 expected, taken = expected + share, taken + record.costs.wall_seconds
                 line = f"{done.plan.job}: "
-                if record.failure is None:
+                if record.doubt:
+                    tally.in_doubt.append(f"{line}{record.doubt}")
+                    out.print(escape(f"{line}in doubt, {record.doubt}"), style="yellow", highlight=False)
+                elif record.failure is None:
                     tally.ok += 1
                     best = record.metrics[record.primary]
                     line += f"{record.primary} {best.value:.2f} {best.unit}, {record.costs.wall_seconds:.1f} s"
@@ -180,16 +184,17 @@ def _conclude(selection: Selection, tally: _Tally, out: Console, *, interrupted:
     if not selection.pending:
         return
     parts = [f"{tally.ok} ok"]
+    parts += [f"{len(tally.in_doubt)} in doubt, which the same command runs again"] if tally.in_doubt else []
     parts += [f"{len(tally.failed)} failed"] if tally.failed else []
     parts += [f"{len(tally.not_run)} not run"] if tally.not_run else []
     text = f"{', '.join(parts)} in {duration(seconds)}"
     if interrupted:
-        open_jobs = len(selection.pending) - tally.ok - len(tally.failed)
+        open_jobs = len(selection.pending) - tally.ok - len(tally.in_doubt) - len(tally.failed)
         out.print(
             f"interrupted: {text}; {open_jobs} are left, and the same command continues with them", style="yellow"
         )
     else:
-        out.print(text, style="red" if tally.failed or tally.not_run else "green")
+        out.print(text, style="red" if tally.failed or tally.not_run else "yellow" if tally.in_doubt else "green")
 
 
 def _summary(
@@ -200,6 +205,7 @@ def _summary(
         "store": str(store_root),
         "finished_before": len(selection.answered),
         "ok": tally.ok,
+        "in_doubt": tally.in_doubt,
         "failed": tally.failed,
         "not_run": tally.not_run,
         "missing_data": {reason: len(plans) for reason, plans in selection.missing_data.items()},

@@ -18,14 +18,14 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from benchmark import forkserver, measure, wire
 from benchmark.errors import ContestantError
-from benchmark.method_process import Method, Spec, failure_of, serve
+from benchmark.method_process import Spec, serve
 from benchmark.record import FAILURES
 
 _MAX_REPLY = 2**31 - 1
@@ -46,6 +46,7 @@ class Contestant(Protocol):
     """The judge's view of a method."""
 
     reference: bool  # a reference may be told what ranked methods have to find out
+    threads: int  # of torch, that the method has
 
     def call(self, name: str, *arguments: Any, phase: str | None = None) -> Any:
         """Call the method and return its reply; its time goes to `phase` (by default the call's name).
@@ -53,29 +54,15 @@ class Contestant(Protocol):
         Raises ContestantError for everything that can go wrong on the other side.
         """
 
+    def burst(self, name: str, calls: Sequence[tuple[Any, ...]], *, phase: str) -> list[Any]:
+        """Make calls with these arguments in a row under one clock, as befits short ones; return the replies."""
+
+    def peak(self, name: str, *arguments: Any, phase: str) -> tuple[Any, int | None]:
+        """Call; return the reply, and the bytes that the call needed at its peak beyond its arguments, reply included:
+        resident ones on a CPU, torch's own on a GPU, None where the system does not tell."""
+
     def seconds(self, phase: str) -> float:
         """Wall seconds so far inside the method in `phase`."""
-
-
-class InProcess:
-    """The same calls in the judge's own process, for a debugger. No limits, and its records never rank."""
-
-    def __init__(self, spec: Spec, *, reference: bool = False) -> None:
-        self.reference, self.clock = reference, measure.Clock()
-        with _as_failure(), self.clock.running("build"):
-            self._method = Method(spec)
-
-    def call(self, name: str, *arguments: Any, phase: str | None = None) -> Any:
-        """See `Contestant.call`."""
-        with _as_failure():
-            self._method.stage(name, wire.decode(wire.encode(list(arguments))))
-            with self.clock.running(phase or name):
-                self._method.run()
-            return wire.decode(wire.encode(self._method.fetch()))
-
-    def seconds(self, phase: str) -> float:
-        """See `Contestant.seconds`."""
-        return self.clock.seconds.get(phase, 0.0)
 
 
 class Remote:
@@ -83,6 +70,7 @@ class Remote:
 
     def __init__(self, spec: Spec, limits: Limits, *, reference: bool = False) -> None:
         self.reference = reference
+        self.threads = spec.threads
         self.clock = measure.Clock()
         self.usage = measure.Usage(None, None, None)
         self.start_bytes: int | None = None
@@ -127,9 +115,29 @@ class Remote:
 
     def call(self, name: str, *arguments: Any, phase: str | None = None) -> Any:
         """See `Contestant.call`."""
-        self._request({"do": "stage", "name": name, "arguments": list(arguments)}, None)
-        self._request({"do": "run"}, phase or name)
-        return self._answer()
+        return self.burst(name, [arguments], phase=phase or name)[0]
+
+    def burst(self, name: str, calls: Sequence[tuple[Any, ...]], *, phase: str) -> list[Any]:
+        """See `Contestant.burst`."""
+        self._request({"do": "stage", "name": name, "calls": [list(arguments) for arguments in calls]}, None)
+        self._request({"do": "run"}, phase)
+        return self._checked(self._answer(), len(calls))
+
+    def peak(self, name: str, *arguments: Any, phase: str) -> tuple[Any, int | None]:
+        """See `Contestant.peak`."""
+        self._request({"do": "stage", "name": name, "calls": [list(arguments)]}, None)
+        before = self._request({"do": "settle"}, None)
+        if not (on_gpu := self._spec.setup["device_name"].startswith("cuda")):
+            before = measure.usage(self._pid).resident_bytes if measure.forget_peak(self._pid) else None
+        self._request({"do": "work"}, phase)  # taking the reply apart for the way here would count
+        after = self._request({"do": "recent_device_bytes"}, None) if on_gpu else measure.usage(self._pid).peak_bytes
+        needed = max(0, after - before) if isinstance(before, int) and isinstance(after, int) else None
+        return self._checked(self._request({"do": "fetch"}, None), 1)[0], needed
+
+    def _checked(self, replies: Any, count: int) -> list[Any]:
+        if not isinstance(replies, list) or len(replies) != count:
+            raise ContestantError("invalid_output", f"the contestant sent no list of {count} replies")
+        return replies
 
     def seconds(self, phase: str) -> float:
         """See `Contestant.seconds`."""
@@ -240,11 +248,3 @@ def _failure(reply: Any) -> ContestantError:
     if isinstance(reply, list) and len(reply) == 3 and reply[0] in FAILURES:
         return ContestantError(reply[0], str(reply[1]), str(reply[2]))
     return ContestantError("invalid_output", "the contestant reported a failure that is none")
-
-
-@contextlib.contextmanager
-def _as_failure() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise ContestantError(*failure_of(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import psutil
 from rich.console import Console
@@ -13,7 +14,7 @@ from benchmark.errors import DataError, unknown
 from benchmark.job import Job, Tier
 from benchmark.record import Record
 from benchmark.runner import Conditions, Plan, run_job
-from benchmark.task import Entry
+from benchmark.task import Entry, Track
 from benchmark.tasks import all_tracks
 
 _SECONDS = 60.0
@@ -24,7 +25,7 @@ def check(entry: Entry) -> list[str]:
     """Check one entry; return a sentence for each broken clause, none if the contract is kept.
 
     The clauses: it says what it is; its hyperparameters are keywords with literal defaults; a smoke run succeeds; a
-    second one gives the same metrics and curves to the bit.
+    second one gives the same metrics and curves to the bit, but for what is measured on the machine.
     """
     broken = []
     if not inspect.getdoc(inspect.getmodule(entry.factory)) and not inspect.getdoc(entry.factory):
@@ -71,12 +72,15 @@ def _runs(entry: Entry) -> list[str]:
     for record in (first, second):
         if record.failure is not None:
             return [f"smoke run: {record.status}: {record.failure.message}\n{record.failure.details}".rstrip()]
-    return _differences(first, second)
+    return _differences(plan.track, first, second)
 
 
-def _differences(first: Record, second: Record) -> list[str]:
-    differing = [name for name in first.metrics if first.metrics[name] != second.metrics.get(name)]
-    differing += [name for name in first.curves if first.curves[name] != second.curves.get(name)]
+def _differences(track: Track[Any], first: Record, second: Record) -> list[str]:
+    measured = {metric.name for metric in track.metrics if metric.measured}
+    compared = [name for name in first.metrics if name not in measured]
+    differing = [name for name in compared if first.metrics[name] != second.metrics.get(name)]
+    if not track.timing:  # whose curves hold times
+        differing += [name for name in first.curves if first.curves[name] != second.curves.get(name)]
     if not differing:
         return []
     return [f"two runs with one seed differ in {', '.join(differing)}: draw from setup.generator(...) only"]

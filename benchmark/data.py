@@ -1,8 +1,8 @@
 """Datasets as the harness sees them: a catalogue of plug-ins, each with licence, source and content hash.
 
-Three kinds. A `FixedDataset` holds given images on disk (MNIST, an image folder); a `ProceduralDataset` draws any
-number from a seed; a `ControlDataset` answers actions with frames. Nothing here downloads; `FixedDataset.fetch` does,
-and only the user calls it.
+Four kinds. A `FixedDataset` holds given images on disk (MNIST, an image folder); a `ProceduralDataset` draws any
+number from a seed; a `ControlDataset` answers actions with frames; a `VectorDataset` draws what attention attends to.
+Nothing here downloads; `FixedDataset.fetch` does, and only the user calls it.
 """
 
 from __future__ import annotations
@@ -103,7 +103,18 @@ class ControlDataset(Protocol):
         """
 
 
-Dataset = FixedDataset | ProceduralDataset | ControlDataset
+@runtime_checkable
+class VectorDataset(Protocol):
+    """Queries, keys and values, for tracks in which attention itself is judged."""
+
+    def fingerprint(self) -> str:
+        """Return the hash of what decides them, besides the arguments of `vectors`."""
+
+    def vectors(self, *, batch: int, heads: int, length: int, dim: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw queries, keys and values (batch, heads, length, dim) float32; any stretch of tokens is like another."""
+
+
+Dataset = FixedDataset | ProceduralDataset | ControlDataset | VectorDataset
 D = TypeVar("D", bound=type)
 
 
@@ -135,10 +146,10 @@ class Catalogue:
             if name in self.entries and not self.entries[name].gives_way:
                 raise DuplicateNameError(f"dataset {name!r} is registered already; choose another name")
             dataset = cast(Dataset, cls())
-            if not isinstance(dataset, FixedDataset | ProceduralDataset | ControlDataset):
+            if not isinstance(dataset, FixedDataset | ProceduralDataset | ControlDataset | VectorDataset):
                 raise DataError(
                     f"dataset {name!r}: {cls.__name__} is neither a FixedDataset nor a ProceduralDataset nor a "
-                    "ControlDataset"
+                    "ControlDataset nor a VectorDataset"
                 )
             self.entries[name] = DatasetEntry(name, title, licence, source, dataset)
             return cls

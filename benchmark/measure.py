@@ -49,6 +49,15 @@ def usage(pid: int) -> Usage:
         return Usage(None, None, None)
 
 
+def forget_peak(pid: int) -> bool:
+    """Let a process's peak of resident bytes begin anew from what it holds now; False where that cannot be done."""
+    try:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
 def _high_water_mark(pid: int) -> int | None:
     """Peak resident bytes as Linux counts them; psutil does not offer it."""
     try:

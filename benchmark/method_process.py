@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
+import gc
 import os
 import random
 import re
@@ -34,7 +36,7 @@ class Spec:
 
 
 class Method:
-    """One built method and the call that is staged on it."""
+    """One built method and the calls that are staged on it."""
 
     def __init__(self, spec: Spec) -> None:
         import numpy as np
@@ -53,36 +55,56 @@ class Method:
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
         self._method = track.find(spec.method).factory(setup)
-        self._call: tuple[str, list[Any]] | None = None
-        self._reply: Any = None
+        self._calls: tuple[str, list[list[Any]]] | None = None
+        self._replies: list[Any] = []
+        self._peak_device_bytes = 0
         self._synchronize()
 
-    def stage(self, name: str, arguments: list[Any]) -> None:
-        """Put the arguments of the next call where the method works."""
+    def stage(self, name: str, calls: list[list[Any]]) -> None:
+        """Put the arguments of the next calls where the method works."""
         import torch
 
-        self._reply = None
-        self._call = (name, [x.to(self._device) if isinstance(x, torch.Tensor) else x for x in arguments])
+        self._replies = []
+        self._calls = (name, [[x.to(self._device) if isinstance(x, torch.Tensor) else x for x in c] for c in calls])
         self._synchronize()
 
     def run(self) -> None:
-        """Make the staged call; done when the device is."""
-        assert self._call is not None
-        name, arguments = self._call
-        self._call = None
-        self._reply = getattr(self._method, name)(*arguments)
+        """Make the staged calls; done when the device is."""
+        assert self._calls is not None
+        name, calls = self._calls
+        self._calls = None
+        function = getattr(self._method, name)
+        self._replies = [function(*arguments) for arguments in calls]
         self._synchronize()
 
-    def fetch(self) -> Any:
-        """Hand over the reply of the last call."""
-        reply, self._reply = self._reply, None
-        return reply
+    def fetch(self) -> list[Any]:
+        """Hand over the replies of the last calls."""
+        replies, self._replies = self._replies, []
+        return replies
+
+    def settle(self) -> int:
+        """Give back memory that nothing uses, before a call whose peak is measured; return torch's bytes on the GPU."""
+        import torch
+
+        gc.collect()
+        if self._device.type == "cuda":
+            self._peak_device_bytes = self.peak_device_bytes()
+            torch.cuda.reset_peak_memory_stats(self._device)
+            return torch.cuda.memory_allocated(self._device)
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+        if trim is not None:
+            trim(0)
+        return 0
+
+    def recent_device_bytes(self) -> int:
+        """Peak of torch's allocations on the GPU since the last `settle`."""
+        import torch
+
+        return torch.cuda.max_memory_allocated(self._device)
 
     def peak_device_bytes(self) -> int:
         """Peak of torch's allocations on the GPU, 0 on a CPU."""
-        import torch
-
-        return torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else 0
+        return max(self._peak_device_bytes, self.recent_device_bytes()) if self._device.type == "cuda" else 0
 
     def _synchronize(self) -> None:
         import torch
@@ -114,13 +136,15 @@ def serve(connection: Connection, log: str) -> None:
             elif method is None:
                 raise ValueError("nothing was built yet")
             elif request["do"] == "stage":
-                method.stage(request["name"], request["arguments"])
+                method.stage(request["name"], request["calls"])
             elif request["do"] == "run":
                 method.run()
                 connection.send_bytes(wire.encode({"value": None}))  # stops the judge's clock; the reply follows
                 value = method.fetch()
-            elif request["do"] == "peak_device_bytes":
-                value = method.peak_device_bytes()
+            elif request["do"] == "work":  # as "run", but the reply waits for a "fetch"
+                method.run()
+            elif request["do"] in ("fetch", "settle", "recent_device_bytes", "peak_device_bytes"):
+                value = getattr(method, request["do"])()
             else:
                 raise ValueError(f"unknown request {request['do']!r}")
             reply = wire.encode({"value": value})
@@ -134,7 +158,7 @@ def failure_of(error: BaseException) -> tuple[str, str, str]:
     lines = "".join(traceback.format_exception(error)).rstrip().splitlines()[-_DETAIL_LINES:]
     text = f"{type(error).__name__}: {error}".splitlines()[0][:500]
     if isinstance(error, wire.WireError):
-        status, text = "invalid_output", re.sub(r"^value(\['value'\])?", "the reply", str(error))
+        status, text = "invalid_output", re.sub(r"^value(\['value'\])?(\[\d+\])?", "the reply", str(error), count=1)
     elif _is_out_of_memory(error):
         status = "out_of_memory"
     else:

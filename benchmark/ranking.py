@@ -27,7 +27,8 @@ class Column:
 class Row:
     """One method in a table, summarised over the seeds it finished.
 
-    rank: from 1, shared by methods of equal mean; None for references and for methods that did not finish every seed.
+    rank: from 1, shared by methods of equal mean; None for references, for methods that did not finish every seed, and
+    for those of which some run is in doubt.
     seconds: wall seconds inside the method;  peak_bytes, peak_device_bytes: the largest over its seeds;
     failures, records: the runs without and with a result, by seed.
     """
@@ -118,6 +119,11 @@ def _table(device: str, track: str, tier: str, group: list[Record]) -> Table:
         for method, entries in sorted(by_method.items())
         if len({record.provenance.method_file for record in entries}) > 1
     ]
+    notes += [
+        f"{method}: not ranked, {doubt} (seed {', '.join(str(record.seed) for record in entries if record.doubt)})"
+        for method, entries in sorted(by_method.items())
+        if (doubt := next((record.doubt for record in entries if record.doubt), ""))
+    ]
     return Table(
         device=device,
         track=track,
@@ -176,7 +182,8 @@ def _row(method: str, entries: list[Record]) -> Row:
 def _ranked(rows: list[Row], primary: str, columns: tuple[Column, ...]) -> list[Row]:
     """Order rows: ranked ones by the primary metric, then references, unfinished methods, methods without a result.
 
-    A method that failed on a seed the others finished is not ranked: its mean would cover other data than theirs.
+    A method that failed on a seed the others finished is not ranked: its mean would cover other data than theirs. Nor
+    is one whose numbers are in doubt.
     """
     sign = -1.0 if any(column.name == primary and column.higher_is_better for column in columns) else 1.0
 
@@ -185,7 +192,7 @@ def _ranked(rows: list[Row], primary: str, columns: tuple[Column, ...]) -> list[
             return 3
         if row.role == "reference":
             return 1
-        return 2 if row.failures else 0
+        return 2 if row.failures or any(record.doubt for record in row.records) else 0
 
     def value(row: Row) -> float:
         return sign * row.metrics[primary].mean if primary in row.metrics else 0.0

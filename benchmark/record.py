@@ -18,8 +18,8 @@ from benchmark.errors import RecordError, UsageError
 from benchmark.job import Job
 from benchmark.pictures import Picture
 
-SCHEMA_VERSION = 2
-_READABLE = (1, 2)
+SCHEMA_VERSION = 3
+_READABLE = (1, 2, 3)
 
 Status = Literal["ok", "error", "crashed", "timeout", "out_of_memory", "invalid_output"]
 FAILURES: dict[str, str] = {
@@ -124,7 +124,7 @@ class Failure(_Model):
 class Record(_Model):
     """The result of one job."""
 
-    schema_version: Literal[1, 2] = 2
+    schema_version: Literal[1, 2, 3] = 3
     question: str = Field(description="what the track asks, for readers who have no rule book at hand")
     track: str
     method: str
@@ -147,6 +147,7 @@ class Record(_Model):
     comparison: dict[str, str] = Field(description="what must agree before two numbers may share a table")
     started_at: str
     in_process: bool = False
+    doubt: Text = Field("", description="why its numbers do not rank, as timings on a busy machine; empty if they do")
 
     @model_validator(mode="after")
     def _is_whole(self) -> Record:
@@ -172,8 +173,8 @@ class Record(_Model):
 
     @property
     def ranked(self) -> bool:
-        """Whether the record may enter a ranking: a result, of a ranked role, from a process of its own."""
-        return self.status == "ok" and self.role != "reference" and not self.in_process
+        """Whether the record may enter a ranking: a result beyond doubt, of a ranked role, from its own process."""
+        return self.status == "ok" and not self.doubt and self.role != "reference" and not self.in_process
 
 
 def comparison_class(parts: dict[str, str]) -> str:

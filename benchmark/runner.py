@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmark import device, measure
-from benchmark.contestant import InProcess, Limits, Remote
+from benchmark.contestant import Limits, Remote
 from benchmark.data import catalogue
 from benchmark.errors import ContestantError
+from benchmark.in_process import InProcess
 from benchmark.job import Job
 from benchmark.method_process import Spec
 from benchmark.provenance import origin_code, provenance, software, timer_code, track_code
@@ -70,10 +71,11 @@ class Plan:
         return parts
 
     def is_answered_by(self, record: Record | None, conditions: Conditions) -> bool:
-        """Whether a record is a result of this job that would come out again: same class, same code."""
+        """Whether a record is a result of this job beyond doubt that would come out again: same class, same code."""
         return (
             record is not None
             and record.status == "ok"
+            and not record.doubt
             and record.comparison == self.comparison(conditions)
             and record.provenance.method_file == origin_code(self.entry.origin)
             and record.provenance.track_code == track_code(self.track)
@@ -117,6 +119,7 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
         metrics=outcome.metrics if outcome else {},
         curves=outcome.curves if outcome else {},
         pictures=outcome.pictures if outcome else {},
+        doubt=outcome.doubt if outcome else "",
         costs=costs,
         device=device.describe(conditions.device_name),
         software=software(),

@@ -29,12 +29,16 @@ C = TypeVar("C", bound=type)
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a track measures: a name, its unit, its direction and one sentence on how it is computed."""
+    """What a track measures: a name, its unit, its direction and one sentence on how it is computed.
+
+    measured: on the machine, as times are; it differs from run to run.
+    """
 
     name: str
     unit: str
     higher_is_better: bool
     description: str
+    measured: bool = False
 
     def value(self, value: float, *, raw: list[float] | None = None, per: str = "") -> MetricValue:
         """Return the metric's value for a record; raw: the values per unit that it summarises."""
@@ -74,13 +78,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What judging a contestant gave: metrics by name, curves in long form (column -> values), samples per second, and
-    pictures of what the contestant met, if the data are procedural."""
+    """What judging a contestant gave: metrics by name, curves in long form (column -> values), samples per second,
+    pictures of what the contestant met, if the data are procedural, and why the numbers do not rank, if they do not."""
 
     metrics: dict[str, MetricValue]
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     pictures: dict[str, Picture] = field(default_factory=dict)
+    doubt: str = ""
 
 
 class Rules(Protocol):

@@ -119,9 +119,10 @@ class _Reader:
         size = math.prod(shape) * dtype.itemsize
         if size > len(self.body) - self.position:
             raise WireError(f"a tensor of shape {shape} needs {size} bytes, {len(self.body) - self.position} are left")
-        part = bytearray(self.body[self.position : self.position + size])  # a copy: writable, and aligned
+        # A copy: writable, and aligned as torch's own tensors are, on which the last bits of a matrix product depend.
+        flat = torch.empty(math.prod(shape), dtype=dtype)
+        flat.view(torch.uint8).numpy()[:] = np.frombuffer(self.body, np.uint8, size, self.position)
         self.position += size
-        flat = torch.frombuffer(part, dtype=dtype) if part else torch.empty(0, dtype=dtype)
         if dtype == torch.bool:
             flat = flat.view(torch.uint8) != 0  # a byte of 7 is no truth value: sums would count it seven times
         return flat.reshape(shape)

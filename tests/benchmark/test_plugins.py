@@ -95,7 +95,8 @@ BROKEN = {
         "class Half:\n"
         "    def draw(self): ...\n",
         2,
-        "DataError: dataset 'half': Half is neither a FixedDataset nor a ProceduralDataset nor a ControlDataset",
+        "DataError: dataset 'half': Half is neither a FixedDataset nor a ProceduralDataset nor a ControlDataset "
+        "nor a VectorDataset",
     ),
 }
 

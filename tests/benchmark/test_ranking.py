@@ -115,6 +115,13 @@ def test_seeds_of_different_method_files_are_noted() -> None:
     assert table.notes[0].startswith("a: ")
 
 
+def test_a_method_in_doubt_is_shown_without_a_rank() -> None:
+    table = one_table([run("a", 90.0), run("a", 91.0, seed=1, doubt="timed on a busy machine"), run("b", 80.0)])
+    assert [(row.method, row.rank) for row in table.rows] == [("b", 1), ("a", None)]
+    assert table.rows[1].metrics["ACC"].n == 2
+    assert table.notes == ("a: not ranked, timed on a busy machine (seed 1)",)
+
+
 def test_a_metric_that_some_seeds_lack() -> None:
     table = one_table([record("a", 0, metrics={"ACC": 80.0, "BWT": -1.0}), record("a", 1, metrics={"ACC": 82.0})])
     assert (table.rows[0].metrics["ACC"].n, table.rows[0].metrics["BWT"].n) == (2, 1)

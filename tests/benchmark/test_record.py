@@ -22,17 +22,17 @@ def test_round_trip(make_record: Make) -> None:
         assert load(dump(record), source="a") == record
 
 
-def test_a_record_of_the_first_version_has_no_pictures(make_record: Make) -> None:
+def test_a_record_of_the_first_version_lacks_what_came_later(make_record: Make) -> None:
     data = json.loads(dump(make_record())) | {"schema_version": 1}
-    del data["pictures"]
+    del data["pictures"], data["doubt"]
     old = load(json.dumps(data), source="old.json")
-    assert (old.schema_version, old.pictures) == (1, {})
+    assert (old.schema_version, old.pictures, old.doubt) == (1, {}, "")
     assert load(dump(old), source="old.json") == old
 
 
 def test_written_for_people_and_diffs(make_record: Make) -> None:
     text = dump(make_record())
-    assert text.startswith('{\n "schema_version": 2,\n "question": ')
+    assert text.startswith('{\n "schema_version": 3,\n "question": ')
     assert text.endswith("\n}\n")
     assert text == dump(load(text, source="a"))
 
@@ -100,9 +100,9 @@ def test_a_record_cannot_be_changed(make_record: Make) -> None:
 @pytest.mark.parametrize(
     ("version", "sentence"),
     [
-        (0, "schema version 0, this heptathlon reads 1 to 2; run the job again"),
-        (3, "schema version 3, this heptathlon reads 1 to 2; upgrade heptathlon"),
-        ("1", "schema version '1', this heptathlon reads 1 to 2; run the job again"),
+        (0, "schema version 0, this heptathlon reads 1 to 3; run the job again"),
+        (4, "schema version 4, this heptathlon reads 1 to 3; upgrade heptathlon"),
+        ("1", "schema version '1', this heptathlon reads 1 to 3; run the job again"),
         (None, "schema version None"),
     ],
 )
@@ -164,6 +164,7 @@ def test_method_seconds(make_record: Make) -> None:
         ({"role": "reference"}, False),
         ({"status": "crashed"}, False),
         ({"in_process": True}, False),
+        ({"doubt": "timed on a busy machine"}, False),
     ],
 )
 def test_ranked(make_record: Make, fields: dict[str, Any], ranked: bool) -> None:

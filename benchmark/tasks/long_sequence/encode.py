@@ -1,0 +1,247 @@
+"""The track `long_sequence.encode`: interface, judging and tiers. Its rules are in the package's docstring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from benchmark.errors import ContestantError
+from benchmark.job import Tier
+from benchmark.task import Budget, Metric, Outcome, Setup, Track
+from benchmark.tasks.long_sequence import checks, timing
+from benchmark.tasks.long_sequence.timing import Series, Tokens
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.contestant import Contestant
+    from benchmark.measure import Clock
+    from benchmark.source import Source
+
+NAME = "long_sequence.encode"
+SPEED_UP = Metric(
+    "speed_up", "x", True, "forward, over exact attention; geometric mean over the ranked lengths", measured=True
+)
+GRADIENT = Metric("gradient_speed_up", "x", True, "the same, forward and backward", measured=True)
+ERROR = Metric("error", "%", False, "of outputs, relative to exact attention's; mean over lengths")
+MEMORY = Metric(
+    "memory", "MiB", False, "of a forward call at the longest ranked length, inputs included", measured=True
+)
+NOISE = Metric("noise", "%", False, "difference between two series of timings of the same kernel", measured=True)
+
+
+class Encoder(Protocol):
+    """What a method of `encode` implements. Built once per job as `Method(setup)`."""
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend: every token to all. All tensors (batch, heads, length, dim) float32, also the one returned."""
+
+    def gradients(self, q: Tensor, k: Tensor, v: Tensor, push: Tensor) -> list[Tensor]:
+        """Gradients of (forward(q, k, v) * push).sum() with respect to q, k and v; includes going forward."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeSetup(Setup):
+    """What the contestant is told: the sizes that do not change."""
+
+    batch: int
+    heads: int
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeBudget(Budget):
+    """Sizes of a tier. lengths: ranked;  beyond: tried if a call should take at most `longest` seconds;  gradients:
+    lengths at which those are timed;  patience: seconds for the timings at one length;  noise: limit of the A/A test,
+    in %."""
+
+    batch: int
+    heads: int
+    dim: int
+    lengths: tuple[int, ...]
+    beyond: tuple[int, ...]
+    gradients: tuple[int, ...]
+    patience: float
+    longest: float
+    noise: float
+
+
+@dataclass
+class _Found:
+    """What was measured of one call, by length."""
+
+    series: dict[int, Series] = field(default_factory=dict)
+    errors: dict[int, float] = field(default_factory=dict)
+    bytes: dict[int, int] = field(default_factory=dict)
+
+    def expected(self, length: int) -> float:
+        """Seconds that a call at another length takes at most, if its cost grows with the square."""
+        known = sorted(self.series)
+        last = known[-1]
+        return min(self.series[last].method) * (length / last) ** 2
+
+    def median(self, length: int) -> float:
+        """Seconds of a call."""
+        return timing.quartiles(self.series[length].method)[1]
+
+    def curve(self, batch: int) -> dict[str, list[float]]:
+        """Tokens per second by length with quartiles, of the method and of exact attention, and the speed-up."""
+        columns = ("length", "tokens_per_second", "low", "high", "exact_tokens_per_second", "speed_up")
+        curve: dict[str, list[float]] = {column: [] for column in columns}
+        for length, one in sorted(self.series.items()):
+            tokens = batch * length
+            fast, middle, slow = timing.quartiles(one.method)
+            exact = tokens / timing.quartiles(one.exact)[1]
+            row = (length, tokens / middle, tokens / slow, tokens / fast, exact, one.speed_up)
+            for column, value in zip(columns, row, strict=True):
+                curve[column].append(float(value))
+        return curve
+
+
+class _EncodeRules:
+    def needs(self, budget: EncodeBudget) -> tuple[str, ...]:
+        return ()
+
+    def compared(self, budget: EncodeBudget, source: Source) -> dict[str, str]:
+        return {}
+
+    def prepare(self, budget: EncodeBudget, source: Source, *, seed: int, salt: str, device: str) -> Tokens:
+        return Tokens.draw(
+            source,
+            batch=budget.batch,
+            heads=budget.heads,
+            length=max(*budget.lengths, *budget.beyond),
+            dim=budget.dim,
+            track=NAME,
+            seed=seed,
+            salt=salt,
+            device=device,
+        )
+
+    def setup(self, budget: EncodeBudget, data: Tokens, *, track: str, seed: int, device_name: str) -> EncodeSetup:
+        return EncodeSetup(seed, track, device_name, budget.batch, budget.heads, budget.dim)
+
+    def judge(self, contestant: Contestant, budget: EncodeBudget, data: Tokens, clock: Clock) -> Outcome:
+        forward, gradients = _Found(), _Found()
+        too_large, too_slow = [], []
+        with timing.threads(contestant.threads):
+            for length in budget.lengths:
+                _measure(contestant, "forward", length, budget, data, forward)
+            checks.check_function(contestant, data, budget.lengths[0])
+            for length in budget.gradients:
+                _measure(contestant, "gradients", length, budget, data, gradients)
+            checks.check_gradients(contestant, data, budget.gradients[0])
+            for length in budget.beyond:
+                if forward.expected(length) > budget.longest:
+                    too_slow.append(float(length))
+                    continue
+                try:
+                    _measure(contestant, "forward", length, budget, data, forward)
+                except ContestantError as problem:
+                    if problem.status != "out_of_memory":
+                        raise
+                    too_large.append(float(length))
+                    break
+        noise = timing.noise([*forward.series.values(), *gradients.series.values()])
+        gains = [forward.series[length].speed_up for length in budget.lengths]
+        slopes = [gradients.series[length].speed_up for length in budget.gradients]
+        errors = [forward.errors[length] for length in budget.lengths]
+        metrics = {
+            SPEED_UP.name: SPEED_UP.value(timing.geometric_mean(gains), raw=gains, per="length"),
+            GRADIENT.name: GRADIENT.value(timing.geometric_mean(slopes), raw=slopes, per="length"),
+            ERROR.name: ERROR.value(sum(errors) / len(errors), raw=errors, per="length"),
+            NOISE.name: NOISE.value(noise),
+        }
+        longest = budget.lengths[-1]
+        if longest in forward.bytes:
+            metrics[MEMORY.name] = MEMORY.value(forward.bytes[longest] / 2**20)
+        curves = {
+            "forward": forward.curve(budget.batch),
+            "gradients": gradients.curve(budget.batch),
+            "memory": _by_length(forward.bytes, "bytes"),
+            "error": _by_length(forward.errors, "error"),
+            "out_of_memory": {"length": too_large},
+            "too_slow": {"length": too_slow},
+        }
+        return Outcome(
+            metrics,
+            curves,
+            {f"tokens/s at {longest}": budget.batch * longest / forward.median(longest)},
+            doubt=timing.doubt(noise, limit=budget.noise),
+        )
+
+
+def _measure(contestant: Contestant, call: str, length: int, budget: EncodeBudget, data: Tokens, found: _Found) -> None:
+    """Warm up, then time the call at a length in alternation with exact attention, and look at an answer."""
+    shape = (budget.batch, budget.heads, length, budget.dim)
+    warm_up = f"{call}, first"
+    arguments = checks.arguments(data, call, length, "first")
+    before = contestant.seconds(warm_up)
+    reply, needed = contestant.peak(call, *arguments, phase=warm_up)
+    checks.answers(reply, call, shape)
+    if needed is not None:
+        found.bytes[length] = needed + sum(x.nbytes for x in arguments)
+    count = timing.burst(contestant.seconds(warm_up) - before)
+    series = found.series[length] = Series()
+    errors = []
+    for turn in timing.rounds(budget.patience):
+        calls = [checks.arguments(data, call, length, turn, place) for place in range(count)]
+        if not series.exact or series.exact[0] * count < budget.patience / 2:
+            series.exact.append(timing.exact_seconds(calls, data.device))
+        before = contestant.seconds(call)
+        replies = contestant.burst(call, calls, phase=call)
+        series.method.append((contestant.seconds(call) - before) / count)
+        answers = [checks.answers(reply, call, shape) for reply in replies]
+        if call == "forward":
+            errors.append(checks.error(data, calls[0], answers[0][0]))
+    if errors:
+        found.errors[length] = errors[0]
+        if max(errors) > 2 * errors[0] + 1:
+            raise timing.wrong(
+                "forward", f"is {max(errors):.0f} % off in a later call at length {length}, {errors[0]:.0f} % at first"
+            )
+
+
+def _by_length(values: dict[int, Any], name: str) -> dict[str, list[float]]:
+    lengths = sorted(values)
+    return {"length": [float(length) for length in lengths], name: [float(values[length]) for length in lengths]}
+
+
+def _budget(*, seconds: float, **sizes: Any) -> EncodeBudget:
+    defaults: dict[str, Any] = {
+        "batch": 1, "heads": 8, "dim": 64, "lengths": (256, 512, 1024, 2048, 4096, 8192), "beyond": (16384,),
+        "gradients": (256, 512, 1024, 2048, 4096), "patience": 0.4, "longest": 1.0, "noise": 50.0,
+    }  # fmt: skip
+    return EncodeBudget("gaussian-tokens", seconds, **(defaults | sizes))
+
+
+encode: Track[Encoder] = Track(
+    NAME,
+    question="Every token attends to all: how much faster than exact attention, from which length on, how far off?",
+    version=1,
+    protocol=Encoder,
+    setup=EncodeSetup,
+    metrics=(SPEED_UP, GRADIENT, ERROR, MEMORY, NOISE),
+    rules=_EncodeRules(),
+    timing=True,
+    uses=(
+        "tasks/long_sequence/checks",
+        "tasks/long_sequence/timing",
+        *(f"attention/{name}" for name in ("features", "linear", "softmax", "tiles")),
+    ),
+    tiers={
+        Tier.SMOKE: _budget(
+            seconds=0.5, heads=2, dim=16, lengths=(64, 128), beyond=(256,), gradients=(64,), patience=0.01, noise=1e9
+        ),
+        Tier.QUICK: _budget(seconds=7),
+        Tier.STANDARD: _budget(
+            seconds=120,
+            batch=4,
+            beyond=(16384, 32768, 65536),
+            gradients=(256, 512, 1024, 2048, 4096, 8192),
+            patience=3.0,
+            longest=20.0,
+            noise=20.0,
+        ),
+    },
+)

@@ -1,0 +1,69 @@
+"""Local attention: softmax over the tokens near by (as "Local Attention" in Long Range Arena, Tay et al. 2020,
+arXiv:2011.04006).
+
+Over all tokens: a block of tokens sees itself and the blocks on both sides. In generation: a token sees the last ones.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmark.attention.interface import DifferentiableAttention
+from benchmark.attention.softmax import exact
+from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode
+
+
+@encode.method("local-window", role="baseline", paper="arXiv:2011.04006")
+class LocalWindow(DifferentiableAttention):
+    """window: tokens of a block (128)."""
+
+    def __init__(self, setup: EncodeSetup, *, window: int = 128) -> None:
+        self._window = window
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """See `DifferentiableAttention.attend`."""
+        size, parts = self._window, []
+        for start in range(0, q.shape[2], size):
+            near = slice(max(0, start - size), start + 2 * size)
+            parts.append(exact(q[:, :, start : start + size], k[:, :, near], v[:, :, near]))
+        return torch.cat(parts, 2)
+
+
+@decode.method("local-window", role="baseline", paper="arXiv:2011.04006")
+class LastTokens:
+    """window: tokens that a token sees, itself included (256: as many as are kept at most)."""
+
+    def __init__(self, setup: DecodeSetup, *, window: int = 256) -> None:
+        self._window = window
+        self._kept = torch.empty(2, setup.batch, setup.heads, 0, setup.dim, device=setup.device)
+
+    def read(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """See `Decoder.read`."""
+        size, old, parts = self._window, self._kept.shape[3], []
+        keys, values = seen = torch.cat([self._kept, torch.stack([k, v])], 3)
+        with torch.no_grad():
+            for start in range(0, q.shape[2], size):
+                some = q[:, :, start : start + size]
+                first, last = max(0, old + start + 1 - size), old + start + some.shape[2]
+                places = torch.arange(first, last, device=q.device)
+                own = torch.arange(old + start, last, device=q.device).unsqueeze(1)
+                near = (places <= own) & (places > own - size)
+                parts.append(
+                    F.scaled_dot_product_attention(
+                        some, keys[:, :, first:last], values[:, :, first:last], attn_mask=near
+                    )
+                )
+        self._kept = seen[:, :, :, -size:].clone()
+        return torch.cat(parts, 2)
+
+    def step(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """See `Decoder.step`."""
+        self._kept = torch.cat([self._kept[:, :, :, 1 - self._window :], torch.stack([k, v])], 3)
+        with torch.no_grad():
+            return exact(q, *self._kept)
+
+    def state_bytes(self) -> int:
+        """See `Decoder.state_bytes`."""
+        return self._kept.nbytes
