@@ -68,7 +68,7 @@ class _Bidirectional(torch.autograd.Function):
                 part.add(tile.keys(place, k, v, weights))
             for place in tile.blocks(q.shape[1]):
                 read = torch.bmm(tile.queries(place, q), part.sums)
-                out[rows, place], totals[rows, place] = _normalised(read, features.floor)
+                _normalise(read, features.floor, out[rows, place], totals[rows, place])
         ctx.save_for_backward(q, k, v, weights, out, totals, state.sums, state.top)
         ctx.features = features
         return out
@@ -167,8 +167,11 @@ def _scan(
         for place in tile.blocks(q.shape[1]):
             chunk = tile.chunk(place, q, k, v, weights, part.top)
             read = torch.bmm(chunk.weigh(torch.bmm(chunk.phi, chunk.keys.phi.mT)), chunk.keys.values)
-            read += _times(torch.bmm(chunk.phi, part.sums), chunk.carry)
-            out[rows, place], totals[rows, place] = _normalised(read, features.floor)
+            if chunk.carry is None:
+                read.baddbmm_(chunk.phi, part.sums)
+            else:
+                read += torch.bmm(chunk.phi, part.sums).mul_(chunk.carry)
+            _normalise(read, features.floor, out[rows, place], totals[rows, place])
             if chunk.tops is not None:
                 tops = torch.empty(q.shape[:2], dtype=torch.float64, device=q.device) if tops is None else tops
                 tops[rows, place] = chunk.tops
@@ -176,14 +179,15 @@ def _scan(
     return out, totals, tops
 
 
-def _normalised(read: Tensor, floor: float) -> tuple[Tensor, Tensor]:
+def _normalise(read: Tensor, floor: float, out: Tensor, totals: Tensor) -> None:
     """Numerators and totals (n, t, value + 1) to outputs and totals; totals are kept `floor` away from 0."""
-    total = read[:, :, -1:]
-    return read[:, :, :-1] / total.abs().clamp_min(floor).copysign(total), total
+    totals.copy_(read[:, :, -1:])
+    divisor = totals.abs().clamp_min_(floor).copysign_(totals)
+    torch.div(read[:, :, :-1], divisor, out=out)
 
 
 def _unnormalised(gradient: Tensor, out: Tensor, total: Tensor, floor: float) -> Tensor:
-    """Gradient (n, t, value + 1) of what `_normalised` takes, from that of its outputs; 0 where the floor was hit."""
+    """Gradient (n, t, value + 1) of what `_normalise` takes, from that of its outputs; 0 where the floor was hit."""
     gradient = gradient.float()
     of_total = -(gradient * out).sum(2, keepdim=True)
     return torch.where(total.abs() > floor, torch.cat([gradient, of_total], 2) / total, 0.0)
