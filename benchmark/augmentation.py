@@ -45,3 +45,20 @@ class Views:
         moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
         gain, offset = 1 + self.contrast * contrast, self.brightness * brightness
         return torch.addcmul(offset.view(-1, 1, 1, 1), moved, gain.view(-1, 1, 1, 1))
+
+
+def cropped(images: Tensor, *, by: int, generator: torch.Generator) -> Tensor:
+    """Random crops of images (n, c, h, w) padded by that many pixels on every side, which mirror those inside."""
+    count, _, height, width = images.shape
+    padded = F.pad(images, (by, by, by, by), mode="reflect")
+    down, right = torch.randint(2 * by + 1, (2, count, 1), generator=generator).to(images.device)
+    rows, columns = (torch.arange(side, device=images.device) for side in (height, width))
+    which = torch.arange(count, device=images.device).view(-1, 1, 1)
+    # Indexing puts the channels last, which is how the network wants to read them.
+    return padded[which, :, (down + rows).unsqueeze(2), (right + columns).unsqueeze(1)].permute(0, 3, 1, 2)
+
+
+def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Images (n, c, h, w), each turned into its mirror image with probability 1/2."""
+    chosen = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
+    return torch.where(chosen.view(-1, 1, 1, 1), images.flip(3), images)

@@ -64,9 +64,14 @@ class Adapting(Policy):
         if self.before is None:
             return
         self.optimizer.zero_grad()
+        losses = self.losses(*self.before, frames)
         # Each copy's gradient is that of its own loss: the sum keeps them apart.
-        self.losses(*self.before, frames).sum().backward()
+        (losses * self.learns(losses.detach())).sum().backward()
         self.optimizer.step()
+
+    def learns(self, losses: Tensor) -> Tensor:
+        """Say by 0 or 1 which episodes (episodes,) learn from their last transition, given its loss: all do."""
+        return torch.ones_like(losses)
 
     @torch.no_grad()
     def act(self) -> Tensor:

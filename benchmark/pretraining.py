@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from filelock import FileLock
 from torch import Tensor, nn
 
 from benchmark import aside, augmentation, models, training, wire
-from benchmark.augmentation import Views
+from benchmark.augmentation import Views, cropped, mirrored
 from benchmark.cachefile import digest, kept_array
 from benchmark.data import LabelledImages, cache_root
 from benchmark.models.backbone import Backbone
@@ -27,17 +28,15 @@ from benchmark.training import Schedule, predict, train
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_MOVED = Views(turn=0.0, zoom=0.0, stretch=0.0, shear=0.0, shift=0.25, contrast=0.0, brightness=0.0)
-
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a network is built and trained, on random views of the images if `augment`.
 
     mean, std: per channel, by which images in [0, 1] are standardised;  blocks: 0 is a Backbone, trained by Adam at a
-    constant rate; otherwise a ResNet of that many blocks per width, by SGD whose rate rises and falls once (Smith and
-    Topin 2018, arXiv:1708.07120) up to `learning_rate`. Its views are moved by up to an eighth of the side, as crops of
-    padded images are;  mirror: half of them are mirror images
+    constant rate; otherwise a ResNet of that many blocks per width, whose first convolution has that `stride`, by SGD
+    whose rate rises and falls once (Smith and Topin 2018, arXiv:1708.07120) up to `learning_rate`. Its views are crops
+    of images padded by an eighth of the side;  mirror: half of them are mirror images
     """
 
     channels: int
@@ -52,6 +51,7 @@ class Recipe:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     blocks: int = 0
+    stride: int = 1
     mirror: bool = False
 
     @classmethod
@@ -78,6 +78,7 @@ class Recipe:
             self.widths,
             self.classes,
             blocks=self.blocks,
+            stride=self.stride,
             mean=self.mean,
             std=self.std,
             generator=rng,
@@ -113,7 +114,7 @@ def train_here(recipe: dict[str, Any], images: Tensor, labels: Tensor, device: s
     """Train a network in this process. Arguments as they cross: a Recipe's fields, uint8 images, labels, device."""
     plan = Recipe(**recipe)
     rng = generator(plan.seed, "backbone", "order")
-    views = _MOVED if plan.blocks else Views()
+    views = partial(cropped, by=plan.size // 8) if plan.blocks else Views()
     model = plan.build().to(device)
     if plan.blocks:
         model = model.to(memory_format=torch.channels_last)  # half as fast again
@@ -121,7 +122,7 @@ def train_here(recipe: dict[str, Any], images: Tensor, labels: Tensor, device: s
     def viewed(batch: Tensor) -> Tensor:
         if not plan.augment:
             return batch
-        seen = views(batch, rng)
+        seen = views(batch, generator=rng)
         return mirrored(seen, rng) if plan.mirror else seen
 
     train(
@@ -157,12 +158,6 @@ def one_cycle(steps: int) -> Callable[..., torch.optim.Optimizer]:
         return stepper
 
     return make
-
-
-def mirrored(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Images (n, c, h, w), each turned into its mirror image with probability 1/2."""
-    chosen = (torch.rand(len(images), generator=rng) < 0.5).to(images.device)
-    return torch.where(chosen.view(-1, 1, 1, 1), images.flip(3), images)
 
 
 def _train_aside(recipe: Recipe, images: LabelledImages, device: str) -> dict[str, Tensor]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 NOISE = (0.0, 0.5, 1.0)
 """What share of the watched actions is replaced by random ones: a third of the copies each. A policy that saw the
 expert's own episodes alone does not know the way back to them (Ross et al. 2011, arXiv:1011.0686)."""
+_LAST = 10
+"""One step in so many, the last ones, says what the self-supervised loss is after training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def train_here(
     frames, actions, expert = (tensor.to(device) for tensor in (frames, actions, expert))
     horizon, count = actions.shape[:2]
     rows = torch.randint(horizon * count, (plan.steps * plan.batch_size,), generator=rng)
+    self_supervised: list[Tensor] = []
 
     def loss(batch: Tensor) -> Tensor:
         steps, copies = (part.to(device) for part in (batch // count, batch % count))
@@ -121,9 +124,12 @@ def train_here(
         cloning = (guesses - expert[steps, copies][None, :, None]).square().mean()
         if model.head == "rotation":
             turned = model.draw_places(4 * len(batch), 4, rng).to(device)
-            return cloning + model.rotation_losses(before, turned).mean()
-        after = model.maps(stacked(frames, steps + 1, copies)[None])
-        return cloning + model.inverse_losses(maps, after, actions[steps, copies][None], places[1:]).mean()
+            beside = model.rotation_losses(before, turned)
+        else:
+            after = model.maps(stacked(frames, steps + 1, copies)[None])
+            beside = model.inverse_losses(maps, after, actions[steps, copies][None], places[1:])
+        self_supervised.append(beside.detach())
+        return cloning + beside.mean()
 
     train(
         model,
@@ -133,6 +139,8 @@ def train_here(
         generator=rng,
         optimizer=_falling(plan.steps),
     )
+    last = self_supervised[-max(1, plan.steps // _LAST) :]
+    model.usual_loss.copy_(torch.stack(last).mean(0))
     return {name: tensor[0].cpu() for name, tensor in model.state_dict().items()}
 
 

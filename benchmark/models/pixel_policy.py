@@ -74,7 +74,10 @@ class PixelPolicy(nn.Module):
     """`copies` policies of one architecture. head: which self-supervised task, one of `HEADS`.
 
     Frames are (copies, n, channels, size, size) uint8: n for each copy. Raises UsageError for another head.
+    usual_loss: (copies,), the self-supervised loss that training ended with, which travels with the weights.
     """
+
+    usual_loss: Tensor
 
     def __init__(self, plan: Architecture, head: str, *, copies: int, generator: torch.Generator | None) -> None:
         super().__init__()
@@ -89,6 +92,7 @@ class PixelPolicy(nn.Module):
         self.policy = Branch(plan, copies, plan.embedding, plan.actions)
         inputs, outputs = (2 * plan.embedding, plan.actions) if head == "inverse" else (plan.embedding, ROTATIONS)
         self.self_supervised = Branch(plan, copies, inputs, outputs)
+        self.register_buffer("usual_loss", torch.zeros(copies))
         if generator is not None:
             draw_weights(self, generator)
 

@@ -44,23 +44,44 @@ class PAD(Adapting):
 
 @control.method("pad-tuned", paper="arXiv:2007.04309")
 class TunedPAD(PAD):
-    """The same, of which only the biases of the shared convolutions learn, by plain SGD.
+    """The same, of which only the biases of the shared convolutions learn, by plain SGD, and only in need.
 
     Every step of Adam is as long as the last, needed or not, so that a network this small wanders off within an
     episode, and the self-supervised branch learns the one transition by heart. Steps along the gradient itself end when
-    the actions are explained, and a bias per filter is enough for another colour or brightness.
-    learning_rate: of 1e-3, 3e-3 and 1e-2 the one that costs least without shift; larger ones gain more under another
-    colour. This, and the biases against all weights, Adam against SGD, were chosen on other seeds, looks and levels of
+    the actions are explained, and a bias per filter is enough for another colour or brightness. Where nothing has
+    shifted there is nothing to learn: an episode learns while the mean loss of its transitions so far is above
+    `threshold` times the loss that training ended with, counted as if it had begun with `prior` transitions of that.
+
+    These, the rate, the biases against all weights, Adam against SGD were chosen on other seeds, looks and levels of
     shift than the reported ones.
     """
 
-    def __init__(self, setup: DeploymentSetup, *, learning_rate: float = 1e-3, copies: int = 32) -> None:
+    def __init__(
+        self,
+        setup: DeploymentSetup,
+        *,
+        learning_rate: float = 1e-3,
+        copies: int = 32,
+        threshold: float = 1.25,
+        prior: int = 5,
+    ) -> None:
         super().__init__(setup, learning_rate=learning_rate, copies=copies)
+        self._threshold, self._prior = threshold, prior
+
+    def reset(self, episodes: int) -> None:
+        """See `Adapting.reset`."""
+        super().reset(episodes)
+        self._count, self._total = self._prior, self._prior * self.model.usual_loss
 
     def optimiser(self, model: PixelPolicy) -> torch.optim.Optimizer:
         """See `Adapting.optimiser`."""
         biases = [weight for name, weight in model.shared.named_parameters() if name.endswith("bias")]
         return torch.optim.SGD(biases, lr=self._learning_rate, fused=True)
+
+    def learns(self, losses: Tensor) -> Tensor:
+        """See `Adapting.learns`."""
+        self._count, self._total = self._count + 1, self._total + losses
+        return (self._total / self._count > self._threshold * self.model.usual_loss).to(losses.dtype)
 
 
 @control.method("pad-rotation", paper="arXiv:2007.04309")

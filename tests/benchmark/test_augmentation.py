@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from benchmark.augmentation import Views
+from benchmark.augmentation import Views, cropped, mirrored
 
 NONE = Views(**dict.fromkeys(asdict(Views()), 0.0))
 
@@ -109,3 +110,22 @@ def test_no_mirror_image() -> None:
     images[..., :8] = 1
     view = Views(contrast=0, brightness=0)(images, generator())
     assert (view[..., :4].mean((1, 2, 3)) > view[..., -4:].mean((1, 2, 3)) + 0.5).all()
+
+
+def test_half_of_the_images_are_mirrored() -> None:
+    images = torch.rand(400, 1, 2, 2)
+    found = mirrored(images, generator())
+    turned = (found == images.flip(3)).flatten(1).all(1)
+    assert 160 < int(turned.sum()) < 240
+    assert torch.equal(found[~turned], images[~turned])
+
+
+def test_crops_are_stretches_of_padded_images() -> None:
+    images = torch.rand(300, 2, 6, 7)
+    found = cropped(images, by=2, generator=generator())
+    assert found.shape == images.shape
+    padded = torch.from_numpy(np.pad(images.numpy(), [(0, 0), (0, 0), (2, 2), (2, 2)], mode="reflect"))
+    crops = [padded[:, :, down : down + 6, right : right + 7] for down in range(5) for right in range(5)]
+    counts = [int((found == crop).flatten(1).all(1).sum()) for crop in crops]
+    assert sum(counts) == 300
+    assert min(counts) >= 3, "every place comes up"

@@ -58,7 +58,7 @@ def test_both_tasks_are_learned(head: str) -> None:
     seen = watch(env(count=60), seed=100)
     test = watch(env(count=30), seed=101)
 
-    def losses(steps: int) -> tuple[float, float]:
+    def losses(steps: int) -> tuple[float, float, float]:
         words = asdict(replace(recipe, steps=steps))
         weights = training.train_here(words, seen.frames, seen.actions, seen.expert, "cpu")
         model = PixelPolicy(PLAN, head, copies=1, generator=None)
@@ -73,11 +73,13 @@ def test_both_tasks_are_learned(head: str) -> None:
                 own = model.inverse_losses(model.maps(before), model.maps(after), test.actions[7][None], places)
             else:
                 own = model.rotation_losses(before, middle.repeat(1, 4, 1))
-        return float(cloning), float(own)
+        return float(cloning), float(own), float(weights["usual_loss"])
 
-    (cloning, own), (first_cloning, first_own) = losses(150), losses(1)
+    (cloning, own, usual), (first_cloning, first_own, first_usual) = losses(150), losses(1)
     assert cloning < 0.85 * first_cloning
     assert own < 0.85 * first_own
+    assert usual < 0.85 * first_usual
+    assert usual == pytest.approx(own, rel=0.5), "what training ended with is what new episodes show"
 
 
 def test_weights_are_trained_once_for_a_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

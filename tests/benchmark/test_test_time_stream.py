@@ -13,7 +13,7 @@ from benchmark.corruptions import NAMES
 from benchmark.data import catalogue
 from benchmark.errors import ContestantError, DataError, UsageError
 from benchmark.models.resnet import ResNet
-from benchmark.pretraining import mirrored, one_cycle, train_here
+from benchmark.pretraining import one_cycle, train_here
 from benchmark.seeding import generator
 from benchmark.source import Source
 from benchmark.tasks.test_time_shift import corruption
@@ -166,6 +166,11 @@ class TestResNet:
         kinds = {type(layer).__name__ for layer in model.modules()}
         assert ("BatchNorm2d" in kinds, "GroupNorm" in kinds) == (norm == "batch", norm == "group")
 
+    def test_stride_of_the_first_convolution(self) -> None:
+        for stride, side in ((1, 4), (2, 2)):
+            model = setup(stride=stride).model()
+            assert model.layers(model.stem(torch.rand(2, 3, 8, 8))).shape == (2, 16, side, side)
+
     def test_depth_and_a_norm_that_does_not_exist(self) -> None:
         model = setup(widths=(8, 16, 32), blocks=3).model()
         convolutions = [layer for layer in model.modules() if isinstance(layer, torch.nn.Conv2d)]
@@ -204,11 +209,3 @@ def test_the_rate_rises_and_falls_once() -> None:
     assert rates[:6] == sorted(rates[:6])
     assert rates[5:] == sorted(rates[5:], reverse=True)
     assert rates[-1] < 1e-4
-
-
-def test_half_of_the_images_are_mirrored() -> None:
-    images = torch.rand(400, 1, 2, 2)
-    found = mirrored(images, generator(0))
-    turned = (found == images.flip(3)).flatten(1).all(1)
-    assert 160 < int(turned.sum()) < 240
-    assert torch.equal(found[~turned], images[~turned])

@@ -60,13 +60,14 @@ class TestTimeAdapter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AdaptationSetup(Setup):
-    """What the contestant is told. widths, blocks: of the network;  mean, std: per channel, of the source's images;
-    batch_size: of most streams."""
+    """What the contestant is told. widths, blocks, stride: of the network;  mean, std: per channel, of the source's
+    images;  batch_size: of most streams."""
 
     image_shape: tuple[int, int, int]
     classes: int
     widths: tuple[int, ...]
     blocks: int
+    stride: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     batch_size: int
@@ -80,6 +81,7 @@ class AdaptationSetup(Setup):
             self.widths,
             self.classes,
             blocks=self.blocks,
+            stride=self.stride,
             mean=self.mean,
             std=self.std,
             generator=self.generator("weights"),
@@ -98,6 +100,7 @@ class StreamBudget(Budget):
     size: int
     widths: tuple[int, ...]
     blocks: int
+    stride: int
     epochs: int
     source_batch: int
     learning_rate: float
@@ -143,6 +146,7 @@ class _StreamRules:
             seed=seed,
             widths=budget.widths,
             blocks=budget.blocks,
+            stride=budget.stride,
             epochs=budget.epochs,
             batch_size=budget.source_batch,
             learning_rate=budget.learning_rate,
@@ -171,6 +175,7 @@ class _StreamRules:
             classes=recipe.classes,
             widths=recipe.widths,
             blocks=recipe.blocks,
+            stride=recipe.stride,
             mean=recipe.mean,
             std=recipe.std,
             batch_size=budget.batch_size,
@@ -304,8 +309,8 @@ def percent(wrong: Tensor) -> float:
 
 def _budget(data: str, *, seconds: float, **sizes: Any) -> StreamBudget:
     defaults: dict[str, Any] = {
-        "classes": 20, "size": 20, "widths": (8, 16, 32), "blocks": 1, "source_batch": 64, "learning_rate": 0.1,
-        "augment": False, "mirror": False, "samples": 500,
+        "classes": 20, "size": 20, "widths": (8, 16, 32), "blocks": 1, "stride": 1, "source_batch": 64,
+        "learning_rate": 0.1, "augment": False, "mirror": False, "samples": 500,
     }  # fmt: skip
     return StreamBudget(data, seconds, **(defaults | sizes))
 
@@ -336,8 +341,9 @@ corruption: Track[TestTimeAdapter] = Track(
             small_batch=16,
         ),
         Tier.STANDARD: _budget(
-            "cifar10", seconds=900, train=None, widths=(24, 48, 96), epochs=20, source_batch=128, augment=True,
-            mirror=True, images=10000, brief=1000, short=2000, batch_size=200, small_batch=16, samples=2000,
+            "cifar10", seconds=900, train=None, widths=(48, 96, 192), stride=2, epochs=12, source_batch=128,
+            learning_rate=0.2, augment=True, mirror=True, images=10000, brief=500, short=1000, batch_size=200,
+            small_batch=16, samples=2000,
         ),
     },
 )  # fmt: skip
