@@ -34,6 +34,8 @@ SMALL = Metric("error_small_batches", "%", False, "mean error at severity 5 in s
 SORTED = Metric("error_sorted", "%", False, "mean error at severity 5 where images come class by class")
 
 WORST = corruptions.SEVERITIES[-1]
+LARGE = 32
+"""Side of images, in pixels, from which on the source's first convolution halves them: a quarter of the work."""
 WINDOWS = 20
 """Parts into which the curve "stream" cuts a stream."""
 
@@ -100,7 +102,6 @@ class StreamBudget(Budget):
     size: int
     widths: tuple[int, ...]
     blocks: int
-    stride: int
     epochs: int
     source_batch: int
     learning_rate: float
@@ -146,7 +147,7 @@ class _StreamRules:
             seed=seed,
             widths=budget.widths,
             blocks=budget.blocks,
-            stride=budget.stride,
+            stride=2 if train.images.shape[3] >= LARGE else 1,
             epochs=budget.epochs,
             batch_size=budget.source_batch,
             learning_rate=budget.learning_rate,
@@ -309,8 +310,8 @@ def percent(wrong: Tensor) -> float:
 
 def _budget(data: str, *, seconds: float, **sizes: Any) -> StreamBudget:
     defaults: dict[str, Any] = {
-        "classes": 20, "size": 20, "widths": (8, 16, 32), "blocks": 1, "stride": 1, "source_batch": 64,
-        "learning_rate": 0.1, "augment": False, "mirror": False, "samples": 500,
+        "classes": 20, "size": 20, "widths": (8, 16, 32), "blocks": 1, "source_batch": 64, "learning_rate": 0.1,
+        "augment": False, "mirror": False, "samples": 500,
     }  # fmt: skip
     return StreamBudget(data, seconds, **(defaults | sizes))
 
@@ -341,7 +342,7 @@ corruption: Track[TestTimeAdapter] = Track(
             small_batch=16,
         ),
         Tier.STANDARD: _budget(
-            "cifar10", seconds=900, train=None, widths=(48, 96, 192), stride=2, epochs=12, source_batch=128,
+            "cifar10", seconds=900, train=None, widths=(48, 96, 192), epochs=12, source_batch=128,
             learning_rate=0.2, augment=True, mirror=True, images=10000, brief=500, short=1000, batch_size=200,
             small_batch=16, samples=2000,
         ),
