@@ -2,11 +2,12 @@
 
 Rules of `corruption`
   The harness trains one network per dataset and seed on clean images (`benchmark.pretraining`): a small ResNet with
-  batch-norm, whose first convolution halves images of 32 pixels and more. A contestant `begin`s with its weights and some of its training images without labels. Then come streams
-  of test images under fifteen corruptions (`benchmark.corruptions`). `reset` says that a stream begins; of each batch
-  a contestant returns the scores and may adapt to it, as Tent does after it has answered; each image comes once, and an
-  answer counts as it was given. Labels stay with the judge; references are told those of each batch after they have
-  answered. Images of all streams are the same, in the same order, but for the sorted ones.
+  batch-norm, whose first convolution halves images of 32 pixels and more. A contestant `begin`s with its weights and
+  some of its training images without labels. Then come streams of test images under fifteen corruptions
+  (`benchmark.corruptions`). `reset` says that a stream begins; of each batch a contestant returns the scores and may
+  adapt to it, as Tent does after it has answered; each image comes once, and an answer counts as it was given. Labels
+  stay with the judge; references are told those of each batch after they have answered. Images of all streams are the
+  same, in the same order, but for the sorted ones.
   Streams: every corruption at severity 5 with a reset before each (primary); the other severities, shorter; severity 5
   in small batches; the same sorted by class, which is known to break adaptation by batches (arXiv:2302.12400); all
   corruptions in a row without reset, in the published order; images without corruption.
