@@ -183,9 +183,11 @@ def throughput(
     only: Annotated[str, typer.Option(help="Only kernels that match, as in pytest -k; anchors always run.")] = "",
 ) -> None:
     """Time the hot kernels of the methods on this machine, beside plain kernels of torch that anchor comparisons."""
-    from benchmark.throughput import suite
+    from benchmark.throughput import suite, views
 
-    raise typer.Exit(suite.run(out, only=only))
+    code = suite.run(out, only=only)
+    views.roofline(out)
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmark.throughput.comparison import Comparison, Pair
+from benchmark.throughput.comparison import Comparison, Run
 from reports.figures.canvas import INK, MUTED, bare, look, new, svg
 
 _RAW, _RELATIVE = "#9AA5B1", "#0B6E99"
@@ -30,7 +30,7 @@ def show(found: Comparison, console: Console) -> None:
         grid.add_row(f"[bold]{escape(group)}[/bold]")
         for pair in pairs:
             seconds = (_seconds(value) for value in (pair.first_seconds, pair.second_seconds))
-            grid.add_row(f"  {escape(_short(pair))}", *seconds, f"{pair.ratio:.2f} x", f"{pair.relative:.2f} x")
+            grid.add_row(f"  {escape(_short(pair.name))}", *seconds, f"{pair.ratio:.2f} x", f"{pair.relative:.2f} x")
     console.print(grid)
     console.print(f"anchors together: B is {found.anchor_ratio:.2f} times as fast; the last column divides by that")
     for name, reason in found.refused.items():
@@ -39,6 +39,25 @@ def show(found: Comparison, console: Console) -> None:
         console.print(f"only in one run: {escape(name)} is not in {escape(file)}", style="yellow")
     for warning in found.warnings:
         console.print(f"beware: {escape(warning)}", style="yellow")
+
+
+def show_roofline(run: Run, console: Console) -> None:
+    """Print each kernel's share of the roofline: the least time that its arithmetic or its bytes take at this machine's
+    own matrix-product rate and copy bandwidth, over the time it took. Nothing, where no kernel's work is known."""
+    known = [kernel for kernel in run.kernels.values() if kernel.extra_info.share_of_bound is not None]
+    if not known:
+        return
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("kernel")
+    for heading in ("median", "of roofline", "limited by"):
+        grid.add_column(heading, justify="right")
+    for group, kernels in groupby(known, key=lambda kernel: kernel.group or ""):
+        grid.add_row(f"[bold]{escape(group)}[/bold]")
+        for kernel in kernels:
+            share = kernel.extra_info.share_of_bound or 0.0
+            name = escape(_short(kernel.fullname))
+            grid.add_row(f"  {name}", _seconds(kernel.stats.median), f"{share:.0%}", kernel.extra_info.limited_by)
+    console.print(grid)
 
 
 def figure(found: Comparison) -> str:
@@ -57,7 +76,7 @@ def figure(found: Comparison) -> str:
         everything = [value for pair in found.pairs for value in (pair.ratio, pair.relative)]
         axes.set_xlim(min([0.8, *everything]) / 1.1, max([1.25, *everything]) * 1.1)
         axes.axvline(1, color=MUTED, linewidth=0.8)
-        axes.set_yticks(range(len(found.pairs)), [_short(pair) for pair in found.pairs], color=INK, fontsize=8)
+        axes.set_yticks(range(len(found.pairs)), [_short(pair.name) for pair in found.pairs], color=INK, fontsize=8)
         axes.set_ylim(len(found.pairs) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(
@@ -103,9 +122,9 @@ def _where(found: Comparison, which: int) -> str:
     return f"{run.path}: {run.where.device.slug}, torch {run.where.software.torch}, {run.started_at[:10]}"
 
 
-def _short(pair: Pair) -> str:
+def _short(benchmark: str) -> str:
     """`test_few_shot.py::test_sixty_episodes[batched]` -> `sixty_episodes, batched`."""
-    name, _, form = pair.name.rpartition("::")[2].removeprefix("test_").partition("[")
+    name, _, form = benchmark.rpartition("::")[2].removeprefix("test_").partition("[")
     return f"{name}, {form.removesuffix(']')}" if form else name
 
 

@@ -60,6 +60,10 @@ class ExtraInfo(_Part):
     work: Work
     anchor: str | None = Field(None, description="name of the anchor, if it is one")
     moment: str | None = None
+    share_of_bound: Positive | None = Field(
+        None, description="the least time that its work may take here, over its own"
+    )
+    limited_by: str = Field("", description="what that least time is made of: arithmetic, or bytes")
 
 
 class Kernel(_Part):

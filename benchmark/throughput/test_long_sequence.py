@@ -1,8 +1,8 @@
-"""Attention at length 8,192, 8 heads of 64 dimensions: linear forms beside exact attention by torch's fused kernel.
+"""Attention at length 8,192, 8 heads of 64 dimensions: cheaper forms beside exact attention by torch's fused kernel.
 
 Beside the times stands what the cost model of each (multiplications as two operations, bytes that must be moved at
-least) makes of this machine's own rates, measured in the same run: the share of that bound which a kernel reaches, and
-whether arithmetic or bytes limit it.
+least) makes of this machine's own rates, measured in the same run: the share of that roofline which a kernel reaches,
+and whether arithmetic or bytes limit it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,21 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
+from benchmark import plugins
 from benchmark.attention.features import EluPlusOne, Exponential, FeatureMap, Rectified, Trigonometric, orthogonal
 from benchmark.attention.linear import attend, read_on
 from benchmark.attention.softmax import exact
 from benchmark.attention.tiles import CHUNK, State
 from benchmark.seeding import generator
+from benchmark.tasks.long_sequence import EncodeSetup, encode
 
 LENGTH, HEADS, DIM = 8192, 8, 64
 BRIEF = 256
 """The length where nothing is measured."""
+LANDMARKS = 64
+SEEN = {"local-window": 3 * 128, "nystroem": 2 * LANDMARKS, "linformer": 2 * 256}
+"""Method: keys that a query costs as much as; Linformer's are projected at the price of as many again, and Nystroem has
+a pseudo-inverse besides."""
 
 
 pytestmark = pytest.mark.usefixtures("all_cores")
@@ -66,23 +72,27 @@ def rates() -> tuple[float, float]:
     return 2 * 1024**3 / product, 2 * source.nbytes / copy
 
 
-def bound(name: str, length: int, *, causal: bool) -> tuple[float, str]:
-    """Seconds that a forward pass takes at least, and what limits it.
-
-    Products of features with values and of weights with the normaliser, projections, and in a causal chunk scores and
-    their products with values; queries, keys, values and outputs are moved once.
-    """
+def operations(name: str, length: int, *, causal: bool) -> float:
+    """Of a forward pass: products of queries with keys and of weights with values, of features with both and with the
+    normaliser, and projections; in a causal chunk scores and their products with values besides."""
+    if name == "exact":
+        return 4 * HEADS * length**2 * DIM / (2 if causal else 1)
+    if name in SEEN:
+        return HEADS * (4 * length * SEEN[name] * DIM + (36 * LANDMARKS**3 if name == "nystroem" else 0))
     width, rows = {"elu + 1": (DIM, 0), "RFA": (2 * DIM, DIM)}.get(name, (256, 256))
-    operations = HEADS * length * (4 * width * DIM + 4 * width + 4 * rows * DIM)
-    if causal:
-        operations += 2 * HEADS * length * CHUNK * (width + DIM)
-    moved = 4 * HEADS * length * DIM * 4 + 2 * HEADS * width * DIM * 4
-    arithmetic, traffic = operations / rates()[0], moved / rates()[1]
+    chunks = 2 * CHUNK * (width + DIM) if causal else 0
+    return HEADS * length * (4 * width * DIM + 4 * width + 4 * rows * DIM + chunks)
+
+
+def bound(name: str, length: int, *, causal: bool) -> tuple[float, str]:
+    """Seconds that a forward pass takes at least, and what limits it; all inputs and outputs are moved once."""
+    arithmetic = operations(name, length, causal=causal) / rates()[0]
+    traffic = 4 * HEADS * length * DIM * 4 / rates()[1]
     return max(arithmetic, traffic), "arithmetic" if arithmetic > traffic else "bytes"
 
 
 def _note(benchmark: BenchmarkFixture, name: str, length: int, *, causal: bool) -> None:
-    if benchmark.stats and name in maps():  # not where timing is off
+    if benchmark.stats:  # not where timing is off
         seconds, limit = bound(name, length, causal=causal)
         best = benchmark.stats.stats.min
         benchmark.extra_info |= {"share_of_bound": round(seconds / best, 3), "limited_by": limit}
@@ -104,6 +114,20 @@ def test_forward(benchmark: BenchmarkFixture, kernel: str, causal: bool) -> None
     _note(benchmark, kernel, length, causal=causal)
     late = slice(length // 2, None)  # early tokens see few others, and features err there
     assert float((out - expected)[:, :, late].norm() / expected[:, :, late].norm()) < 1
+
+
+@pytest.mark.benchmark(group="attention, 8192 tokens: others, forward", min_rounds=3, warmup=True, warmup_iterations=1)
+@pytest.mark.parametrize("method", SEEN)
+def test_others(benchmark: BenchmarkFixture, method: str) -> None:
+    """Attentions that have no causal form, as their methods have it."""
+    plugins.load_methods()
+    length = BRIEF if benchmark.disabled else LENGTH
+    attention = encode.find(method).factory(EncodeSetup(0, encode.name, "cpu", 1, HEADS, DIM))
+    q, k, v = inputs(length)
+    out = benchmark(attention.forward, q, k, v)
+    _note(benchmark, method, length, causal=False)
+    assert out.shape == v.shape
+    assert bool(out.isfinite().all())
 
 
 @pytest.mark.benchmark(

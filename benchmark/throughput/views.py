@@ -1,4 +1,4 @@
-"""What `heptathlon compare` shows."""
+"""What `heptathlon throughput` and `heptathlon compare` show."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from pathlib import Path
 from benchmark.errors import StoreError
 from benchmark.throughput import comparison
 from benchmark.views import console, print_json
+
+
+def roofline(stored: Path) -> None:
+    """Print how close kernels of a run came to what the machine allows, where their work is known."""
+    from reports import kernels
+
+    kernels.show_roofline(comparison.load(stored), console())
 
 
 def compare(first: Path, second: Path, out: Path | None, *, as_json: bool) -> int:

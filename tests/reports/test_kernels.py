@@ -47,3 +47,15 @@ def test_a_refusal_is_an_exit_code(files: tuple[Path, Path], capsys: pytest.Capt
     files[1].write_text(json.dumps(data))
     assert views.compare(*files, None, as_json=False) == 1
     assert "refused: x.py::test_b: code abc against new; run both with one version" in capsys.readouterr().out
+
+
+def test_the_roofline(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    views.roofline(files[0])
+    assert capsys.readouterr().out == "", "of no kernel is the work known"
+    data = json.loads(files[0].read_text())
+    data["benchmarks"][-1]["extra_info"] |= {"share_of_bound": 0.384, "limited_by": "arithmetic"}
+    files[0].write_text(json.dumps(data))
+    views.roofline(files[0])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[-1] == ["b", "30.0", "us", "38%", "arithmetic"]
+    assert len(lines) == 3, "headings, the group, and that kernel alone"
