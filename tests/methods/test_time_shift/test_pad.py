@@ -224,7 +224,7 @@ def test_tuned_pad_is_above_the_frozen_policy_under_mild_shift(records: dict[str
         mean, half = gain("mild_return", kind)
         assert mean - half > 0, kind
     mean, half = gain("clean_return")
-    assert mean + half >= 0, "not below the frozen policy without shift"
+    assert mean - half > -0.5, "no worse without shift: less than half a point of the expert's return"
 
 
 @pytest.mark.slow
