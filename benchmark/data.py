@@ -1,7 +1,8 @@
 """Datasets as the harness sees them: a catalogue of plug-ins, each with licence, source and content hash.
 
-Four kinds. A `FixedDataset` holds given images on disk (MNIST, an image folder); a `ProceduralDataset` draws any
-number from a seed; a `ControlDataset` answers actions with frames; a `VectorDataset` draws what attention attends to.
+Five kinds. A `FixedDataset` holds given images on disk (MNIST, an image folder); a `ProceduralDataset` draws any
+number from a seed; a `ControlDataset` answers actions with frames; a `VectorDataset` draws what attention attends to;
+a `SequenceDataset` draws sequences of tokens with their classes.
 Nothing here downloads; `FixedDataset.fetch` does, and only the user calls it.
 """
 
@@ -43,6 +44,26 @@ class LabelledImages:
             )
         if tuple(self.labels.shape) != (len(self.images),):
             raise DataError(f"{len(self.images)} images but labels of shape {tuple(self.labels.shape)}")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSequences:
+    """Sequences with their classes.
+
+    tokens: (n, length, fields) uint8 or int64, whole numbers from 0;  labels: (n,) int64
+    """
+
+    tokens: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if self.tokens.ndim != 3 or str(self.tokens.dtype) not in ("torch.uint8", "torch.int64"):
+            raise DataError(
+                f"tokens are {tuple(self.tokens.shape)} {self.tokens.dtype}; a dataset must give uint8 or int64 tokens "
+                "of shape (n, length, fields)"
+            )
+        if tuple(self.labels.shape) != (len(self.tokens),):
+            raise DataError(f"{len(self.tokens)} sequences but labels of shape {tuple(self.labels.shape)}")
 
 
 @runtime_checkable
@@ -114,7 +135,26 @@ class VectorDataset(Protocol):
         """Draw queries, keys and values (batch, heads, length, dim) float32; any stretch of tokens is like another."""
 
 
-Dataset = FixedDataset | ProceduralDataset | ControlDataset | VectorDataset
+@runtime_checkable
+class SequenceDataset(Protocol):
+    """Sequences with a question each, whose answer is a class: the last token is where a network answers."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of all classes."""
+
+    def fingerprint(self) -> str:
+        """Return the hash of what decides the sequences, besides the arguments of `sequences`."""
+
+    def fields(self, length: int) -> tuple[int, ...]:
+        """For sequences of that length: how many values each field of a token may have."""
+
+    def sequences(self, *, count: int, length: int, seed: int) -> LabelledSequences:
+        """Draw so many sequences of that length; classes are equally frequent, up to one. Raises DataError if the
+        length is too short."""
+
+
+Dataset = FixedDataset | ProceduralDataset | ControlDataset | VectorDataset | SequenceDataset
 D = TypeVar("D", bound=type)
 
 
@@ -146,10 +186,10 @@ class Catalogue:
             if name in self.entries and not self.entries[name].gives_way:
                 raise DuplicateNameError(f"dataset {name!r} is registered already; choose another name")
             dataset = cast(Dataset, cls())
-            if not isinstance(dataset, FixedDataset | ProceduralDataset | ControlDataset | VectorDataset):
+            if not isinstance(dataset, Dataset):
                 raise DataError(
                     f"dataset {name!r}: {cls.__name__} is neither a FixedDataset nor a ProceduralDataset nor a "
-                    "ControlDataset nor a VectorDataset"
+                    "ControlDataset nor a VectorDataset nor a SequenceDataset"
                 )
             self.entries[name] = DatasetEntry(name, title, licence, source, dataset)
             return cls

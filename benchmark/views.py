@@ -151,11 +151,22 @@ def devices(*, as_json: bool) -> None:
 
 def datasets(*, as_json: bool) -> None:
     """The catalogue, with the content hash of each dataset that is here."""
-    from benchmark.data import ControlDataset, ProceduralDataset, catalogue, data_root
+    from benchmark.data import (
+        ControlDataset,
+        ProceduralDataset,
+        SequenceDataset,
+        VectorDataset,
+        catalogue,
+        data_root,
+    )
     from benchmark.source import Source
 
-    kinds = {ProceduralDataset: "procedural", ControlDataset: "control"}
-
+    kinds = {
+        ProceduralDataset: "procedural",
+        ControlDataset: "control",
+        VectorDataset: "vectors",
+        SequenceDataset: "sequences",
+    }
     rows: list[dict[str, Any]] = [
         {
             "name": entry.name,

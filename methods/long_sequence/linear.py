@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from benchmark.attention.features import EluPlusOne
 from benchmark.attention.interface import FeatureAttention
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode
+from benchmark.attention.learner import Fixed, SequenceLearner
+from benchmark.models.transformer import Attention
+from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode, recall
 
 
 @encode.method("linear", role="baseline", paper="arXiv:2006.16236")
@@ -18,3 +20,12 @@ class LinearAttention(FeatureAttention):
 
     def __init__(self, setup: EncodeSetup | DecodeSetup) -> None:
         super().__init__(EluPlusOne())
+
+
+@recall.method("linear", role="baseline", paper="arXiv:2006.16236")
+class LinearLearner(SequenceLearner):
+    """As many features as dimensions of a head."""
+
+    def attention(self, exercise: str, layer: int) -> Attention:
+        """See `SequenceLearner.attention`."""
+        return Fixed(FeatureAttention(EluPlusOne()).attend)

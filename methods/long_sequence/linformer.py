@@ -1,18 +1,20 @@
 """Linformer. Wang, Li, Khabsa, Fang, Ma: Linformer: Self-Attention with Linear Complexity, arXiv:2006.04768.
 
 Keys and values are projected along the length to a fixed number of rows, and every query attends to those. The
-projections are learned and belong to one length; here they are as drawn, so that its cost is its own and its error that
-of an untrained layer. Of all tokens only: no causal form.
+projections are learned and belong to one length; where attention is timed they are as drawn, so that its cost is its
+own and its error that of an untrained layer. Of all tokens only: no causal form.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.attention.interface import DifferentiableAttention
+from benchmark.attention.learner import SequenceLearner
 from benchmark.attention.softmax import exact
-from benchmark.tasks.long_sequence import EncodeSetup, encode
+from benchmark.models.transformer import Attention
+from benchmark.tasks.long_sequence import EncodeSetup, RecallSetup, encode, recall
 
 
 @encode.method("linformer", role="baseline", paper="arXiv:2006.04768")
@@ -36,3 +38,29 @@ class Linformer(DifferentiableAttention):
             drawn = torch.randn(self._rank, length, generator=rng) * self._rank**-0.5
             self._projections[length] = drawn.to(self._setup.device)
         return self._projections[length]
+
+
+@recall.method("linformer", role="baseline", paper="arXiv:2006.04768")
+class LinformerLearner(SequenceLearner):
+    """rank: rows of the projections (64, of 64 tokens or more; the paper has 256 of 512 or more, section 5.1)."""
+
+    def __init__(self, setup: RecallSetup, *, rank: int = 64) -> None:
+        super().__init__(setup)
+        self._rank = rank
+
+    def attention(self, exercise: str, layer: int) -> Attention:
+        """See `SequenceLearner.attention`."""
+        rng = self.setup.generator(exercise, "projection", layer)
+        return _Projected(torch.randn(self._rank, self.setup.length_of(exercise), generator=rng) * self._rank**-0.5)
+
+
+class _Projected(Attention):
+    """A learned projection (rank, length), one for keys and values of all heads, for each layer its own."""
+
+    def __init__(self, projection: Tensor) -> None:
+        super().__init__()
+        self.projection = nn.Parameter(projection)
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor) -> Tensor:
+        """See `Attention.forward`."""
+        return exact(q, self.projection @ k, self.projection @ v)

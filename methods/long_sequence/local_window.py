@@ -11,15 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.attention.interface import DifferentiableAttention
+from benchmark.attention.learner import Fixed, SequenceLearner
 from benchmark.attention.softmax import exact
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode
+from benchmark.models.transformer import Attention
+from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, RecallSetup, decode, encode, recall
 
 
 @encode.method("local-window", role="baseline", paper="arXiv:2011.04006")
 class LocalWindow(DifferentiableAttention):
     """window: tokens of a block (128)."""
 
-    def __init__(self, setup: EncodeSetup, *, window: int = 128) -> None:
+    def __init__(self, setup: EncodeSetup | RecallSetup, *, window: int = 128) -> None:
         self._window = window
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -67,3 +69,16 @@ class LastTokens:
     def state_bytes(self) -> int:
         """See `Decoder.state_bytes`."""
         return self._kept.nbytes
+
+
+@recall.method("local-window", role="baseline", paper="arXiv:2011.04006")
+class LocalLearner(SequenceLearner):
+    """window: tokens of a block (16: through two layers the last token hears of the last 33 to 48)."""
+
+    def __init__(self, setup: RecallSetup, *, window: int = 16) -> None:
+        super().__init__(setup)
+        self._window = window
+
+    def attention(self, exercise: str, layer: int) -> Attention:
+        """See `SequenceLearner.attention`."""
+        return Fixed(LocalWindow(self.setup, window=self._window).attend)

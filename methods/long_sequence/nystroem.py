@@ -12,15 +12,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.attention.interface import DifferentiableAttention
+from benchmark.attention.learner import Fixed, SequenceLearner
 from benchmark.attention.softmax import exact
-from benchmark.tasks.long_sequence import EncodeSetup, encode
+from benchmark.models.transformer import Attention
+from benchmark.tasks.long_sequence import EncodeSetup, RecallSetup, encode, recall
 
 
 @encode.method("nystroem", role="baseline", paper="arXiv:2102.03902")
 class Nystroem(DifferentiableAttention):
     """landmarks: segments (64, section 5);  iterations: of the pseudo-inverse (6, section 4.2)."""
 
-    def __init__(self, setup: EncodeSetup, *, landmarks: int = 64, iterations: int = 6) -> None:
+    def __init__(self, setup: EncodeSetup | RecallSetup, *, landmarks: int = 64, iterations: int = 6) -> None:
         self._landmarks = landmarks
         self._iterations = iterations
 
@@ -34,7 +36,7 @@ class Nystroem(DifferentiableAttention):
         """Means of segments as equal as may be: (batch, heads, landmarks, dim)."""
         count = min(self._landmarks, x.shape[2])
         means: Tensor = F.adaptive_avg_pool1d(x.mT.flatten(0, 1), count).mT
-        return means.reshape(*x.shape[:2], count, x.shape[3])
+        return means.reshape(*x.shape[:2], count, x.shape[3]).contiguous()  # or fused kernels refuse them in training
 
     def _inverse(self, matrix: Tensor) -> Tensor:
         """Equation 11; the start is scaled for each matrix, which converges faster than one scale for all."""
@@ -45,3 +47,16 @@ class Nystroem(DifferentiableAttention):
             product = matrix @ z
             z = z @ (13 * eye - product @ (15 * eye - product @ (7 * eye - product))) / 4
         return z
+
+
+@recall.method("nystroem", role="baseline", paper="arXiv:2102.03902")
+class NystroemLearner(SequenceLearner):
+    """landmarks: segments (32, of 64 tokens or more; the paper's 64 are of 512 or more, section 5)."""
+
+    def __init__(self, setup: RecallSetup, *, landmarks: int = 32) -> None:
+        super().__init__(setup)
+        self._landmarks = landmarks
+
+    def attention(self, exercise: str, layer: int) -> Attention:
+        """See `SequenceLearner.attention`."""
+        return Fixed(Nystroem(self.setup, landmarks=self._landmarks).attend)

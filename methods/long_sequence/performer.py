@@ -8,11 +8,16 @@ Claim: outruns exact attention beyond some length, at memory linear in it, and s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from benchmark.attention.features import Exponential, FeatureMap, Rectified, orthogonal
 from benchmark.attention.interface import FeatureAttention
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode
+from benchmark.attention.learner import SequenceLearner
+from benchmark.attention.linear import attend
+from benchmark.models.transformer import Attention
+from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, RecallSetup, decode, encode, recall
 
 
 @encode.method("performer", paper="arXiv:2009.14794")
@@ -67,3 +72,61 @@ class ReluPerformer(Performer):
     def drawn(self) -> FeatureMap:
         """See `Performer.drawn`."""
         return Rectified(self._projection(), offset=self._offset)
+
+
+@recall.method("performer", paper="arXiv:2009.14794")
+class PerformerLearner(SequenceLearner):
+    """features: rows of W, one for all heads of a layer (64, twice a head's dimensions; the paper's 256 are four
+    times);  redraw_every: so many training steps share a W (1000, as in `Performer`; 10 cost accuracy in short ones).
+    """
+
+    def __init__(self, setup: RecallSetup, *, features: int = 64, redraw_every: int = 1000) -> None:
+        super().__init__(setup)
+        self._features = features
+        self._redraw_every = redraw_every
+
+    def attention(self, exercise: str, layer: int) -> Attention:
+        """See `SequenceLearner.attention`."""
+        rng = self.setup.generator(exercise, "features", layer)
+
+        def drawn() -> FeatureMap:
+            return self.map_of(orthogonal(self._features, self.setup.dim, generator=rng).to(self.setup.device))
+
+        return _Redrawn(drawn, every=self._redraw_every)
+
+    def map_of(self, projection: Tensor) -> FeatureMap:
+        """The feature map with that projection."""
+        return Exponential(projection)
+
+
+@recall.method("performer-relu", paper="arXiv:2009.14794")
+class ReluPerformerLearner(PerformerLearner):
+    """offset: added to features, as in `ReluPerformer`."""
+
+    def __init__(
+        self, setup: RecallSetup, *, features: int = 64, redraw_every: int = 1000, offset: float = 1e-3
+    ) -> None:
+        super().__init__(setup, features=features, redraw_every=redraw_every)
+        self._offset = offset
+
+    def map_of(self, projection: Tensor) -> FeatureMap:
+        """See `PerformerLearner.map_of`."""
+        return Rectified(projection, offset=self._offset)
+
+
+class _Redrawn(Attention):
+    """By a feature map that is drawn anew every so many training steps; between them and after, it stays."""
+
+    def __init__(self, drawn: Callable[[], FeatureMap], *, every: int) -> None:
+        super().__init__()
+        self._drawn, self._every = drawn, every
+        self.features = drawn()
+        self._step = 0
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor) -> Tensor:
+        """See `Attention.forward`."""
+        if self.training:
+            if self._step and self._step % self._every == 0:
+                self.features = self._drawn()
+            self._step += 1
+        return attend(q, k, v, self.features)

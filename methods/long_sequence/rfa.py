@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.attention.features import FeatureMap, Rectified, Trigonometric, independent
 from benchmark.attention.interface import FeatureAttention
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode
+from benchmark.attention.learner import SequenceLearner
+from benchmark.attention.linear import attend
+from benchmark.models.transformer import Attention
+from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, RecallSetup, decode, encode, recall
 
 
 @encode.method("rfa", paper="arXiv:2103.02143")
@@ -54,3 +57,85 @@ class GatedRandomFeatureAttention(RandomFeatureAttention):
         faded = self._total + F.logsigmoid(logit).cumsum(2)
         self._total = faded[:, :, -1:]
         return F.logsigmoid(-logit) - faded
+
+
+@recall.method("rfa", paper="arXiv:2103.02143")
+class RandomFeatureLearner(SequenceLearner):
+    """features: rows of W, for twice as many features (32, for heads of 32 dimensions);  pool: so many W to take from
+    in training (200, section 3.1), for scores its first ones, one per head, as in the released code.
+    """
+
+    def __init__(self, setup: RecallSetup, *, features: int = 32, pool: int = 200) -> None:
+        super().__init__(setup)
+        rng = setup.generator("pool")
+        self.pool = independent(features, setup.dim, heads=pool, generator=rng).to(setup.device)
+
+    def attention(self, exercise: str, layer: int) -> Attention:
+        """See `SequenceLearner.attention`."""
+        return Scaled(self.pool, heads=self.setup.heads, picks=self.setup.generator(exercise, "picks", layer))
+
+
+@recall.method("rfa-gate", paper="arXiv:2103.02143")
+class GatedLearner(RandomFeatureLearner):
+    """A gate is of what came before: this one sees the past alone, in both layers.
+
+    bias: the gate's at first, for a memory of about exp(bias) tokens; the paper's is not known.
+    """
+
+    def __init__(self, setup: RecallSetup, *, features: int = 32, pool: int = 200, bias: float = 3.0) -> None:
+        super().__init__(setup, features=features, pool=pool)
+        self._bias = bias
+
+    def attention(self, exercise: str, layer: int) -> Attention:
+        """See `SequenceLearner.attention`."""
+        picks = self.setup.generator(exercise, "picks", layer)
+        return Gated(self.pool, heads=self.setup.heads, picks=picks, width=self.setup.width, bias=self._bias)
+
+
+class Scaled(Attention):
+    """Random feature attention with a learned scale of W per head and coordinate, 1 at first (section 3.1).
+
+    W is scaled where it meets queries and keys of length 1. Their scaled lengths are ignored, as in the released code:
+    keys would otherwise weigh exp(|scaled k|^2 / 2) more.
+
+    rate: of the scale. Attention is smooth until it has grown: weights differ 7-fold at most while it is 1.
+    """
+
+    rate = 10.0
+
+    def __init__(self, pool: Tensor, *, heads: int, picks: torch.Generator) -> None:
+        super().__init__()
+        self._pool, self._picks = pool, picks
+        self.scale = nn.Parameter(torch.ones(heads, 1, pool.shape[2]))
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor) -> Tensor:
+        """See `Attention.forward`."""
+        heads = q.shape[1]
+        chosen = torch.randperm(len(self._pool), generator=self._picks)[:heads] if self.training else slice(heads)
+        q, k = (F.normalize(x, dim=3) * self.scale for x in (q, k))
+        return self.read(q, k, v, tokens, Trigonometric(self._pool[chosen]), -k.square().sum(3) / 2)
+
+    def read(
+        self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor, features: FeatureMap, log_weights: Tensor
+    ) -> Tensor:
+        """Attend by the features, keys having weights besides."""
+        return attend(q, k, v, features, log_weights=log_weights)
+
+
+class Gated(Scaled):
+    """With a gate g = sigmoid(w . x + b) per head of the layer's input x (section 3.2); see
+    `GatedRandomFeatureAttention` for the weight that remains of it."""
+
+    def __init__(self, pool: Tensor, *, heads: int, picks: torch.Generator, width: int, bias: float) -> None:
+        super().__init__(pool, heads=heads, picks=picks)
+        self.gate = nn.Linear(width, heads)
+        nn.init.zeros_(self.gate.weight)
+        nn.init.constant_(self.gate.bias, bias)
+
+    def read(
+        self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor, features: FeatureMap, log_weights: Tensor
+    ) -> Tensor:
+        """See `Scaled.read`."""
+        logit = self.gate(tokens).transpose(1, 2).double()
+        gate = F.logsigmoid(-logit) - F.logsigmoid(logit).cumsum(2)
+        return attend(q, k, v, features, causal=True, log_weights=log_weights + gate)

@@ -6,13 +6,17 @@ linear attention compared with the plain form, which writes them all out. Genera
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.attention.interface import DifferentiableAttention
+from benchmark.attention.learner import Fixed, SequenceLearner
 from benchmark.attention.softmax import exact
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode
+from benchmark.models.transformer import Attention
+from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode, recall
 
 
 @encode.method("softmax", role="baseline", paper="arXiv:2205.14135")
@@ -83,3 +87,21 @@ class CachedSoftmax:
         self._length = end
         keys, values = self._cache[:, :, :, :end]
         return keys, values
+
+
+@recall.method("softmax", role="baseline", paper="arXiv:2205.14135")
+class SoftmaxLearner(SequenceLearner):
+    """The best kernel of the device."""
+
+    def attention(self, exercise: str, layer: int) -> Attention:
+        """See `SequenceLearner.attention`."""
+        return Fixed(exact)
+
+
+@recall.method("softmax-plain", role="baseline", paper="arXiv:1706.03762")
+class PlainSoftmaxLearner(SequenceLearner):
+    """All weights at once: other speed, and the same accuracy but for rounding."""
+
+    def attention(self, exercise: str, layer: int) -> Attention:
+        """See `SequenceLearner.attention`."""
+        return Fixed(partial(exact, plain=True))

@@ -17,6 +17,7 @@ from reports.figures import (
     forgetting,
     general,
     long_sequence,
+    long_sequence_recall,
     test_time_shift_control,
     test_time_shift_stream,
 )
@@ -35,7 +36,14 @@ FIGURES: dict[str, tuple[Draw, ...]] = {
     ),
     "few_shot": (few_shot.accuracy_over_shots, few_shot.difference_to_baseline, few_shot_features.features),
     "forgetting": (forgetting.accuracy_against_forgetting, forgetting.accuracy_over_time),
-    "long_sequence": (long_sequence.speed_and_memory, long_sequence.speed_up, long_sequence.decoding),
+    "long_sequence": (
+        long_sequence.speed_and_memory,
+        long_sequence.speed_up,
+        long_sequence.decoding,
+        long_sequence_recall.accuracy_by_exercise,
+        long_sequence_recall.accuracy_over_training,
+        long_sequence_recall.accuracy_against_speed,
+    ),
     "test_time_shift": (
         test_time_shift_stream.errors_by_corruption,
         test_time_shift_stream.over_the_stream,

@@ -28,8 +28,8 @@ def styles(tables: Iterable[Table]) -> dict[str, Style]:
     """Choose a style for every method.
 
     A method starts from the hue that its name hashes to, so that it rarely changes from report to report, and moves on
-    while a method it shares a track with has taken that hue; a tenth method of one track repeats the rarest. Methods
-    that are only ever references are grey.
+    while a method it shares a track with has taken that hue; a tenth method of one track repeats the rarest, with
+    another marker. Methods that are only ever references are grey.
     """
     tracks: dict[str, set[str]] = defaultdict(set)
     ranked: set[str] = set()
@@ -43,7 +43,8 @@ def styles(tables: Iterable[Table]) -> dict[str, Style]:
         start = hashlib.blake2b(name.encode()).digest()[0]
         order = [(start + step) % len(HUES) for step in range(len(HUES))]
         slot = min(order, key=lambda slot: sum(taken[track][slot] for track in tracks[name]))
+        again = max(taken[track][slot] for track in tracks[name])
         for track in tracks[name]:
             taken[track][slot] += 1
-        chosen[name] = Style(HUES[slot], MARKERS[slot])
+        chosen[name] = Style(HUES[slot], MARKERS[(slot + again) % len(MARKERS)])
     return chosen

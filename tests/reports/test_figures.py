@@ -68,7 +68,9 @@ def test_methods_keep_their_colour_and_share_none_within_a_track() -> None:
 
 def test_more_methods_than_hues_still_have_styles() -> None:
     names = [f"m{number}" for number in range(25)]
-    assert set(palette.styles(tables([record(name) for name in names]))) == set(names)
+    styles = palette.styles(tables([record(name) for name in names]))
+    assert set(styles) == set(names)
+    assert len(set(styles.values())) == len(names), "a hue that comes again has another marker"
 
 
 def test_references_are_grey() -> None:

@@ -10,7 +10,21 @@ Rules of `decode`
   Generation: a token attends to itself and those before it. A contestant `read`s stretches of a prompt at once and then
   makes `step`s of one token, at positions that grow fourfold; it says how many bytes it keeps (`state_bytes`).
 
-Common rules
+Rules of `recall`
+  The same small Transformer (benchmark/models/transformer.py) learns three exercises, each from its initial weights:
+  `recall`, pairs of a key and a value, then a key: which value came with it (datasets/associative_recall.py); `lists`,
+  nested minima, maxima, medians and sums of digits (datasets/list_operations.py); `pixels`, the grey pixels of an image
+  row by row: of which of ten classes. A sequence ends in a token that asks, at which the network answers: an attention
+  that does not bring far tokens there is blind. Every token may attend to all tokens; a method which by its nature sees
+  the past alone, as a gate does, does so here: for the last token that is everything.
+  The setup fixes all but the attention: sizes, initial weights, number of steps, batch size, the highest learning rate;
+  the harness the optimiser and its schedule (benchmark/attention/learner.py), a method may only name another rate for
+  its attention's own parameters. The judge hands out minibatches in an order that is the same for all methods, and asks
+  for `classify` in between and at the end; labels of test sequences stay with the judge. Drawn sequences are new in
+  every minibatch, those of the tests from a seed that the contestant cannot derive; images are some thousand, shown in
+  shuffled order until the steps are over. What a method draws at random it may draw anew while it trains.
+
+Common rules of `encode` and `decode`
   Inputs are stretches of tokens (datasets/gaussian_tokens.py) that start anywhere, new for every call, from a seed
   that the contestant cannot derive. The first call at a length is a warm-up and measures memory. Then the judge's clock
   takes 3 to 9 timings, short calls several in a row, in alternation with exact attention (torch's fused kernel, on the
@@ -32,6 +46,11 @@ Metrics of `encode`
 Metrics of `decode`
   `speed_up` over exact attention with cached keys and values, geometric mean over positions; `slow_down`, seconds of a
   step at the last position over those at the first; `state` at the last position; `error` and `noise` as above.
+
+Metrics of `recall`
+  `accuracy`: of test sequences, mean over the exercises (`raw` has each), and by exercise. Classes are equally
+  frequent: a guess is right in 10 %. Of `lists` the outermost operation alone, the first token, gives about 25 %.
+  Curves have accuracy by step. The rate is training tokens/s, sequences times their length; it is no ranked timing.
 """
 
 from __future__ import annotations
@@ -39,11 +58,12 @@ from __future__ import annotations
 from benchmark.task import Task
 from benchmark.tasks.long_sequence.decode import DecodeSetup, decode
 from benchmark.tasks.long_sequence.encode import EncodeSetup, encode
+from benchmark.tasks.long_sequence.recall import RecallSetup, recall
 
-__all__ = ["DecodeSetup", "EncodeSetup", "decode", "encode", "task"]
+__all__ = ["DecodeSetup", "EncodeSetup", "RecallSetup", "decode", "encode", "recall", "task"]
 
 task = Task(
     "long_sequence",
     "What do attentions cheaper than exact ones cost, on sequences how long, and what do they lose?",
-    (encode, decode),
+    (encode, decode, recall),
 )

@@ -76,3 +76,20 @@ def test_on_mnist(real_data: Path) -> None:
     assert mean(source, "clean_error") <= 5
     assert mean(batch) <= 0.7 * mean(source)
     assert mean(tent) <= mean(batch) + 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.timeout(4 * 3600)
+def test_on_cifar10(real_data: Path) -> None:
+    """The standard tier's long streams, with a source model of its own for each of three seeds: an hour or two."""
+    brief = {"brief": 10, "short": 10}
+    source, batch, tent = (
+        [contest(name, "standard", seed=seed, root=real_data, **brief) for seed in range(3)]
+        for name in ("source", "batch-norm", "tent")
+    )
+    assert mean(source, "clean_error") <= 18
+    for worse, better in ((source, batch), (batch, tent)):
+        apart = differences(worse, better)
+        assert apart.half_width is not None
+        assert apart.mean - apart.half_width > 0
