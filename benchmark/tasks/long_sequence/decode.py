@@ -182,7 +182,7 @@ def _steps(
 
 def _budget(*, seconds: float, **sizes: Any) -> DecodeBudget:
     defaults: dict[str, Any] = {
-        "batch": 4, "heads": 8, "dim": 64, "positions": (256, 1024, 4096), "rounds": 7, "steps": 16, "noise": 50.0,
+        "batch": 4, "heads": 8, "dim": 64, "positions": (256, 1024, 4096), "rounds": 7, "steps": 16, "noise": 25.0,
     }  # fmt: skip
     return DecodeBudget("gaussian-tokens", seconds, **(defaults | sizes))
 
@@ -201,7 +201,7 @@ decode: Track[Decoder] = Track(
         Tier.SMOKE: _budget(seconds=0.3, batch=1, heads=2, dim=16, positions=(16, 64), rounds=4, steps=4, noise=1e9),
         Tier.QUICK: _budget(seconds=2),
         Tier.STANDARD: _budget(
-            seconds=60, batch=8, positions=(256, 1024, 4096, 16384), rounds=15, steps=64, noise=20.0
+            seconds=60, batch=8, positions=(256, 1024, 4096, 16384), rounds=15, steps=64, noise=15.0
         ),
     },
 )

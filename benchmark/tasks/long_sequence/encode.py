@@ -210,7 +210,7 @@ def _by_length(values: dict[int, Any], name: str) -> dict[str, list[float]]:
 def _budget(*, seconds: float, **sizes: Any) -> EncodeBudget:
     defaults: dict[str, Any] = {
         "batch": 1, "heads": 8, "dim": 64, "lengths": (256, 512, 1024, 2048, 4096, 8192), "beyond": (16384,),
-        "gradients": (256, 512, 1024, 2048, 4096), "patience": 0.4, "longest": 1.0, "noise": 50.0,
+        "gradients": (256, 512, 1024, 2048, 4096), "patience": 0.4, "longest": 1.0, "noise": 25.0,
     }  # fmt: skip
     return EncodeBudget("gaussian-tokens", seconds, **(defaults | sizes))
 
@@ -241,7 +241,7 @@ encode: Track[Encoder] = Track(
             gradients=(256, 512, 1024, 2048, 4096, 8192),
             patience=3.0,
             longest=20.0,
-            noise=20.0,
+            noise=15.0,
         ),
     },
 )
