@@ -27,7 +27,7 @@ Rules of `recall`
 Common rules of `encode` and `decode`
   Inputs are stretches of tokens (datasets/gaussian_tokens.py) that start anywhere, new for every call, from a seed
   that the contestant cannot derive. The first call at a length is a warm-up and measures memory. Then the judge's clock
-  takes 3 to 9 timings, short calls several in a row, in alternation with exact attention (torch's fused kernel, on the
+  takes 3 to 15 timings, short calls several in a row, in alternation with exact attention (torch's fused kernel, on the
   same device with the same number of threads) in the judge's own process. A timing includes a message there and back,
   some tenths of a millisecond. Jobs run alone on the machine, contestants have all its cores.
   Outputs of timed calls are compared with exact attention in a sample of rows; the same inputs must give the same

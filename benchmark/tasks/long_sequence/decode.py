@@ -182,7 +182,7 @@ def _steps(
 
 def _budget(*, seconds: float, **sizes: Any) -> DecodeBudget:
     defaults: dict[str, Any] = {
-        "batch": 4, "heads": 8, "dim": 64, "positions": (256, 1024, 4096), "rounds": 7, "steps": 16, "noise": 25.0,
+        "batch": 4, "heads": 8, "dim": 64, "positions": (256, 1024, 4096), "rounds": 15, "steps": 16, "noise": 25.0,
     }  # fmt: skip
     return DecodeBudget("gaussian-tokens", seconds, **(defaults | sizes))
 

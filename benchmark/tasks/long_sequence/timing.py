@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     from benchmark.source import Source
 
-ROUNDS = (3, 9)
+ROUNDS = (3, 15)
 """Timings at one length or position: at least and at most."""
 BURST_SECONDS = 0.01
 """Calls shorter than that are timed several at once, with inputs of their own."""
 BURST_CALLS = 16
+LONG = 0.1
+"""Seconds of a first call, from which on it counts as a measure of those that follow."""
 _SPARE = 0.25
 """Share by which tokens are more than the longest stretch that is asked for."""
 
