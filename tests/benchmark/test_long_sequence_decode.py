@@ -54,6 +54,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
         return EXACT_SECONDS
 
     monkeypatch.setattr(timing, "seconds", seconds)
+    monkeypatch.setattr(timing, "settle", lambda: None)
 
 
 def judge(cost: Cost = lambda name, length: 0.01, **answers: Callable[..., Any]) -> tuple[Outcome, TimedStub]:

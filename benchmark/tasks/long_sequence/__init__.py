@@ -28,8 +28,9 @@ Common rules of `encode` and `decode`
   Inputs are stretches of tokens (datasets/gaussian_tokens.py) that start anywhere, new for every call, from a seed
   that the contestant cannot derive. The first call at a length is a warm-up and measures memory. Then the judge's clock
   takes 3 to 15 timings, short calls several in a row, in alternation with exact attention (torch's fused kernel, on the
-  same device with the same number of threads) in the judge's own process. A timing includes a message there and back,
-  some tenths of a millisecond. Jobs run alone on the machine, contestants have all its cores.
+  same device with the same number of threads) in the judge's own process, each after a pause in which the other's
+  threads go to sleep. A timing includes a message there and back, some tenths of a millisecond. Jobs run alone on the
+  machine, contestants have all its cores.
   Outputs of timed calls are compared with exact attention in a sample of rows; the same inputs must give the same
   outputs again, and gradients must be the outputs' derivatives.
   The grade: exact attention's odd timings against its even ones, an A/A test. If they differ by more than the tier's

@@ -169,6 +169,7 @@ def _steps(
         start = now
         series.exact.append(timing.seconds(partial(exact_steps, start), device) / budget.steps)
         before = contestant.seconds("step")
+        timing.settle()
         found = steps(start, "step")
         series.method.append((contestant.seconds("step") - before) / budget.steps)
         now += budget.steps

@@ -194,6 +194,7 @@ def _measure(contestant: Contestant, call: str, length: int, budget: EncodeBudge
         if not series.exact or series.exact[0] * count < budget.patience / 2:
             series.exact.append(timing.exact_seconds(calls, data.device))
         before = contestant.seconds(call)
+        timing.settle()
         replies = contestant.burst(call, calls, phase=call)
         series.method.append((contestant.seconds(call) - before) / count)
         answers = [checks.answers(reply, call, shape) for reply in replies]
@@ -238,15 +239,10 @@ encode: Track[Encoder] = Track(
         Tier.SMOKE: _budget(
             seconds=0.5, heads=2, dim=16, lengths=(64, 128), beyond=(256,), gradients=(64,), patience=0.01, noise=1e9
         ),
-        Tier.QUICK: _budget(seconds=7),
+        Tier.QUICK: _budget(seconds=20),
         Tier.STANDARD: _budget(
-            seconds=120,
-            batch=4,
-            beyond=(16384, 32768, 65536),
-            gradients=(256, 512, 1024, 2048, 4096, 8192),
-            patience=3.0,
-            longest=20.0,
-            noise=15.0,
+            seconds=120, batch=4, beyond=(16384, 32768, 65536), gradients=(256, 512, 1024, 2048, 4096, 8192),
+            patience=3.0, longest=20.0, noise=15.0,
         ),
     },
-)
+)  # fmt: skip
