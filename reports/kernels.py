@@ -6,13 +6,12 @@ import math
 from itertools import groupby
 
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from benchmark.throughput.comparison import Comparison, Run
-from reports.figures.canvas import INK, MUTED, bare, look, new, svg
+from reports.figures.canvas import INK, MUTED, bare, log_scale, look, new, svg
 
 _RAW, _RELATIVE = "#9AA5B1", "#0B6E99"
 
@@ -69,10 +68,7 @@ def figure(found: Comparison) -> str:
             axes.plot([pair.ratio, pair.relative], [position] * 2, color=_RAW, linewidth=1, zorder=1)
             axes.scatter(pair.ratio, position, s=26, facecolors="white", edgecolors=_RAW, linewidths=1.4, zorder=2)
             axes.scatter(pair.relative, position, s=26, color=_RELATIVE, zorder=3)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} x"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        log_scale(axes, "{:g} x")
         everything = [value for pair in found.pairs for value in (pair.ratio, pair.relative)]
         axes.set_xlim(min([0.8, *everything]) / 1.1, max([1.25, *everything]) * 1.1)
         axes.axvline(1, color=MUTED, linewidth=0.8)

@@ -14,6 +14,7 @@ import polars as pl
 from matplotlib import figure as mpl_figure
 from matplotlib.axes import Axes
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmark.ranking import Table
 from reports.figures.palette import Style
@@ -120,6 +121,14 @@ def bare(axes: Axes, *sides: str) -> None:
     """Hide spines of the axes."""
     for side in sides:
         axes.spines[side].set_visible(False)
+
+
+def log_scale(axes: Axes, number: str) -> None:
+    """Make the x axis logarithmic, with numbers at 1, 2 and 5 of every decade. number: a format string, as "{:g}"."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number.format(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _file_name(text: str) -> str:

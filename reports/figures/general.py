@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmark.stats import Summary
 from reports import formatting
-from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, new
+from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, log_scale, new
 from reports.figures.palette import REFERENCE
 from reports.figures.scatter import Point, scatter
 
@@ -86,10 +85,7 @@ def primary_against_seconds(subject: Subject) -> Figure | None:
     ]
     drawing = new(*SMALL)
     axes = drawing.add_subplot()
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    log_scale(axes, "{:g}")
     axes.set_xlabel("seconds inside the method (log scale)")
     axes.set_ylabel(f"{name}, {direction}")
     steps = [corner for (x, y), (after, _) in itertools.pairwise(front) for corner in ((x, y), (after, y))] + front[-1:]

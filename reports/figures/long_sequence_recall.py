@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmark.ranking import Row
 from benchmark.stats import Summary
 from reports import formatting, frames, rates
-from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, new, space
+from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, log_scale, new, space
 from reports.figures.lines import draw_lines, hue, means, name_ends, named
 from reports.figures.scatter import Point, scatter
 
@@ -112,10 +111,7 @@ def accuracy_against_speed(subject: Subject) -> Figure | None:
         return None
     drawing = new(*SMALL)
     axes = drawing.add_subplot()
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    log_scale(axes, "{:,.0f}")
     axes.set_xlabel("training tokens/s (log scale), higher is faster")
     axes.set_ylabel("accuracy (%), mean over exercises")
     axes.axhline(GUESS, **_GUESS_STYLE)
