@@ -61,6 +61,16 @@ def resolve(name: str) -> str:
     return name
 
 
+def fast_bfloat16(name: str) -> bool:
+    """Whether the device has instructions for products in bfloat16; it emulates them otherwise, slower than float32."""
+    import torch
+
+    if name.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    features = torch.cpu.get_capabilities()
+    return any(features.get(each, False) for each in ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16"))
+
+
 def available_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

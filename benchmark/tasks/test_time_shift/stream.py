@@ -35,7 +35,8 @@ SORTED = Metric("error_sorted", "%", False, "mean error at severity 5 where imag
 
 WORST = corruptions.SEVERITIES[-1]
 LARGE = 32
-"""Side of images, in pixels, from which on the source's first convolution halves them: a quarter of the work."""
+"""Side of images, in pixels, from which on the source is trained in mixed precision, and its first convolution halves
+them: a quarter of the work."""
 WINDOWS = 20
 """Parts into which the curve "stream" cuts a stream."""
 
@@ -142,17 +143,19 @@ class _StreamRules:
         per_class = -(-budget.images // len(classes)) if source.drawn else None
         train = source.images("train", classes=classes, per_class=budget.train, size=budget.size, seed=seed, salt=salt)
         test = source.images("test", classes=classes, per_class=per_class, size=budget.size, seed=seed, salt=salt)
+        large = train.images.shape[3] >= LARGE
         recipe = pretraining.Recipe.of(
             train,
             seed=seed,
             widths=budget.widths,
             blocks=budget.blocks,
-            stride=2 if train.images.shape[3] >= LARGE else 1,
+            stride=2 if large else 1,
             epochs=budget.epochs,
             batch_size=budget.source_batch,
             learning_rate=budget.learning_rate,
             augment=budget.augment,
             mirror=budget.mirror,
+            mixed_precision=large,
         )
         weights = pretraining.pretrained(recipe, train, device=device)
         if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
@@ -342,7 +345,7 @@ corruption: Track[TestTimeAdapter] = Track(
             small_batch=16,
         ),
         Tier.STANDARD: _budget(
-            "cifar10", seconds=900, train=None, widths=(48, 96, 192), epochs=12, source_batch=128,
+            "cifar10", seconds=900, train=None, widths=(64, 128, 256), epochs=30, source_batch=128,
             learning_rate=0.2, augment=True, mirror=True, images=10000, brief=500, short=1000, batch_size=200,
             small_batch=16, samples=2000,
         ),
