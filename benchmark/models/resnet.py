@@ -17,8 +17,8 @@ class ResNet(nn.Module):
 
     A convolution, then per width `blocks` pairs of them with a shortcut, at half the side from the second width on;
     the mean over places, and a linear layer. Images are raw, in [0, 1]: standardising by mean and std, per channel, is
-    part of the network. stride: of the first convolution, 1 (3x3 pixels) or 2 (4x4, and a quarter of the work for the
-    rest).  norm: "batch", "group" (of 8 channels or fewer), or "none".
+    part of the network. Unlike the paper's, the first convolution (4x4) halves the side: a quarter of the work for the
+    rest.  norm: "batch", "group" (of 8 channels or fewer), or "none".
     """
 
     mean: Tensor
@@ -34,14 +34,13 @@ class ResNet(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         generator: torch.Generator,
-        stride: int = 1,
         norm: str = "batch",
     ) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
-        first = _convolution(channels, widths[0], 3, 1) if stride == 1 else _halving(channels, widths[0])
-        self.stem = nn.Sequential(first, _norm(norm, widths[0]), nn.ReLU())
+        halving = nn.Conv2d(channels, widths[0], 4, stride=2, padding=1, bias=False)
+        self.stem = nn.Sequential(halving, _norm(norm, widths[0]), nn.ReLU())
         layers = []
         inputs = widths[0]
         for place, width in enumerate(widths):
@@ -82,10 +81,6 @@ class _Block(nn.Module):
 
 def _convolution(inputs: int, outputs: int, side: int, stride: int) -> nn.Module:
     return nn.Conv2d(inputs, outputs, side, stride=stride, padding=side // 2, bias=False)
-
-
-def _halving(inputs: int, outputs: int) -> nn.Module:
-    return nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
 
 
 def _norm(norm: str, width: int) -> nn.Module:

@@ -20,7 +20,7 @@ from benchmark.tasks.test_time_shift import AdaptationSetup, corruption
 
 _SETUP = AdaptationSetup(
     seed=0, track=corruption.name, device_name="cpu", image_shape=(3, 32, 32), classes=10, widths=(16, 32, 64),
-    blocks=1, stride=1, mean=(0.5,) * 3, std=(0.25,) * 3, batch_size=200,
+    blocks=1, mean=(0.5,) * 3, std=(0.25,) * 3, batch_size=200,
 )  # fmt: skip
 _METHODS = ("source", "batch-norm", "tent", "pseudo-label", "eata", "sar", "memo")
 

@@ -72,6 +72,6 @@ def setup(**fields: Any) -> AdaptationSetup:
     """A setup for methods, without a job: three channels, a network of two widths."""
     words: dict[str, Any] = {
         "seed": 0, "track": corruption.name, "device_name": "cpu", "image_shape": (3, 8, 8), "classes": CLASSES,
-        "widths": (8, 16), "blocks": 1, "stride": 1, "mean": (0.5,) * 3, "std": (0.3,) * 3, "batch_size": 10,
+        "widths": (8, 16), "blocks": 1, "mean": (0.5,) * 3, "std": (0.3,) * 3, "batch_size": 10,
     }  # fmt: skip
     return AdaptationSetup(**(words | fields))

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pynvml
 import pytest
+import torch
 
 from benchmark import device
 from benchmark.errors import DeviceError, UsageError
@@ -169,6 +170,26 @@ def test_a_gpu_that_torch_cannot_use(machine: Callable[..., None]) -> None:
         DeviceError, match="this torch cannot use cuda:0; install a CUDA build of torch or pass --device cpu"
     ):
         device.resolve("cuda")
+
+
+@pytest.mark.parametrize(
+    ("features", "fast"),
+    [
+        ({"avx512_f": True, "avx512_bf16": True}, True),
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": False}, False),
+        ({}, False),
+    ],
+)
+def test_bfloat16_needs_instructions(features: dict[str, bool], fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
+    assert device.fast_bfloat16("cpu") is fast
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_bfloat16_of_a_gpu_is_not_emulated(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or fast)
+    assert device.fast_bfloat16("cuda:0") is fast
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmark import pretraining
 from benchmark.corruptions import NAMES
 from benchmark.data import catalogue
 from benchmark.errors import ContestantError, DataError, UsageError
@@ -166,15 +167,15 @@ class TestResNet:
         kinds = {type(layer).__name__ for layer in model.modules()}
         assert ("BatchNorm2d" in kinds, "GroupNorm" in kinds) == (norm == "batch", norm == "group")
 
-    def test_stride_of_the_first_convolution(self) -> None:
-        for stride, side in ((1, 4), (2, 2)):
-            model = setup(stride=stride).model()
-            assert model.layers(model.stem(torch.rand(2, 3, 8, 8))).shape == (2, 16, side, side)
+    @pytest.mark.parametrize(("size", "side"), [(8, 2), (20, 5), (32, 8), (7, 2)])
+    def test_every_width_has_half_the_side(self, size: int, side: int) -> None:
+        model = setup().model()
+        assert model.layers(model.stem(torch.rand(2, 3, size, size))).shape == (2, 16, side, side)
 
     def test_depth_and_a_norm_that_does_not_exist(self) -> None:
         model = setup(widths=(8, 16, 32), blocks=3).model()
         convolutions = [layer for layer in model.modules() if isinstance(layer, torch.nn.Conv2d)]
-        assert sum(layer.kernel_size == (3, 3) for layer in convolutions) == 1 + 3 * 3 * 2
+        assert sum(layer.kernel_size == (3, 3) for layer in convolutions) == 3 * 3 * 2
         with pytest.raises(UsageError, match="no norm 'layer'; known: batch, group, none"):
             ResNet(1, (8,), 2, blocks=1, mean=(0,), std=(1,), generator=generator(0), norm="layer")
 
@@ -183,17 +184,31 @@ class TestResNet:
         assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.parametrize("mixed", [False, True], ids=["float32", "mixed"])
 @pytest.mark.parametrize("mirror", [False, True])
-def test_a_source_model_learns_and_is_bit_for_bit_the_same(mirror: bool) -> None:
+def test_a_source_model_learns_and_is_bit_for_bit_the_same(
+    mirror: bool, mixed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretraining, "fast_bfloat16", lambda device: mixed)
     data = deployment()
     plan = replace(data.recipe, epochs=25, augment=mirror, mirror=mirror)
     first, again = (train_here(asdict(plan), data.test.images, data.test.labels, "cpu") for _ in range(2))
     assert all(torch.equal(first[name], again[name]) for name in first)
+    assert {tensor.dtype for tensor in first.values()} == {torch.float32, torch.int64}
     model = plan.build()
     model.load_state_dict(first)
     answers = model.eval()(plan.inputs(data.test.images)).argmax(1)
     assert float((answers == data.test.labels).double().mean()) > (0.4 if mirror else 0.9)  # chance is 0.2
     assert torch.equal(plan.inputs(data.test.images), data.test.images.float() / 255)
+
+
+def test_mixed_precision_where_the_device_gains_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, trained = deployment(), []
+    for fast in (False, True):
+        monkeypatch.setattr(pretraining, "fast_bfloat16", lambda device, fast=fast: fast)
+        trained.append(train_here(asdict(data.recipe), data.test.images, data.test.labels, "cpu")["head.weight"])
+    assert not torch.equal(*trained)
+    torch.testing.assert_close(*trained, atol=0.02, rtol=0.02)  # bfloat16 has 8 bits
 
 
 def test_the_rate_rises_and_falls_once() -> None:

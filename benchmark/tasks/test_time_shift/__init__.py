@@ -2,7 +2,7 @@
 
 Rules of `corruption`
   The harness trains one network per dataset and seed on clean images (`benchmark.pretraining`): a small ResNet with
-  batch-norm, whose first convolution halves images of 32 pixels and more. A contestant `begin`s with its weights and
+  batch-norm. A contestant `begin`s with its weights and
   some of its training images without labels. Then come streams of test images under fifteen corruptions
   (`benchmark.corruptions`). `reset` says that a stream begins; of each batch a contestant returns the scores and may
   adapt to it, as Tent does after it has answered; each image comes once, and an answer counts as it was given. Labels

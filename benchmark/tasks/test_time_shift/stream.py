@@ -34,9 +34,6 @@ SMALL = Metric("error_small_batches", "%", False, "mean error at severity 5 in s
 SORTED = Metric("error_sorted", "%", False, "mean error at severity 5 where images come class by class")
 
 WORST = corruptions.SEVERITIES[-1]
-LARGE = 32
-"""Side of images, in pixels, from which on the source is trained in mixed precision, and its first convolution halves
-them: a quarter of the work."""
 WINDOWS = 20
 """Parts into which the curve "stream" cuts a stream."""
 
@@ -63,14 +60,13 @@ class TestTimeAdapter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AdaptationSetup(Setup):
-    """What the contestant is told. widths, blocks, stride: of the network;  mean, std: per channel, of the source's
-    images;  batch_size: of most streams."""
+    """What the contestant is told. widths, blocks: of the network;  mean, std: per channel, of the source's images;
+    batch_size: of most streams."""
 
     image_shape: tuple[int, int, int]
     classes: int
     widths: tuple[int, ...]
     blocks: int
-    stride: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     batch_size: int
@@ -84,7 +80,6 @@ class AdaptationSetup(Setup):
             self.widths,
             self.classes,
             blocks=self.blocks,
-            stride=self.stride,
             mean=self.mean,
             std=self.std,
             generator=self.generator("weights"),
@@ -143,19 +138,16 @@ class _StreamRules:
         per_class = -(-budget.images // len(classes)) if source.drawn else None
         train = source.images("train", classes=classes, per_class=budget.train, size=budget.size, seed=seed, salt=salt)
         test = source.images("test", classes=classes, per_class=per_class, size=budget.size, seed=seed, salt=salt)
-        large = train.images.shape[3] >= LARGE
         recipe = pretraining.Recipe.of(
             train,
             seed=seed,
             widths=budget.widths,
             blocks=budget.blocks,
-            stride=2 if large else 1,
             epochs=budget.epochs,
             batch_size=budget.source_batch,
             learning_rate=budget.learning_rate,
             augment=budget.augment,
             mirror=budget.mirror,
-            mixed_precision=large,
         )
         weights = pretraining.pretrained(recipe, train, device=device)
         if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
@@ -179,7 +171,6 @@ class _StreamRules:
             classes=recipe.classes,
             widths=recipe.widths,
             blocks=recipe.blocks,
-            stride=recipe.stride,
             mean=recipe.mean,
             std=recipe.std,
             batch_size=budget.batch_size,
@@ -313,7 +304,7 @@ def percent(wrong: Tensor) -> float:
 
 def _budget(data: str, *, seconds: float, **sizes: Any) -> StreamBudget:
     defaults: dict[str, Any] = {
-        "classes": 20, "size": 20, "widths": (8, 16, 32), "blocks": 1, "source_batch": 64, "learning_rate": 0.1,
+        "classes": 20, "size": 20, "widths": (16, 32, 64), "blocks": 1, "source_batch": 64, "learning_rate": 0.1,
         "augment": False, "mirror": False, "samples": 500,
     }  # fmt: skip
     return StreamBudget(data, seconds, **(defaults | sizes))
@@ -341,7 +332,7 @@ corruption: Track[TestTimeAdapter] = Track(
             batch_size=10, small_batch=5, samples=20,
         ),
         Tier.QUICK: _budget(
-            "glyphs", seconds=15, train=300, epochs=6, images=4000, brief=300, short=400, batch_size=50,
+            "glyphs", seconds=15, train=300, epochs=6, images=4000, brief=150, short=300, batch_size=50,
             small_batch=16,
         ),
         Tier.STANDARD: _budget(

@@ -16,7 +16,7 @@ from benchmark.tasks.test_time_shift import AdaptationSetup, corruption
 CLASSES = 5
 SETUP = AdaptationSetup(
     seed=0, track=corruption.name, device_name="cpu", image_shape=(3, 8, 8), classes=CLASSES, widths=(8, 16), blocks=1,
-    stride=1, mean=(0.5,) * 3, std=(0.3,) * 3, batch_size=10,
+    mean=(0.5,) * 3, std=(0.3,) * 3, batch_size=10,
 )  # fmt: skip
 STEPPING = ["tent", "tent-fast", "pseudo-label", "eata", "sar", "oracle"]
 EVERY = [*STEPPING, "source", "batch-norm", "memo"]
