@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -124,7 +125,7 @@ class _DecodeRules:
         gains = [one.speed_up for one in series]
         noise = timing.noise(series)
         metrics = {
-            SPEED_UP.name: SPEED_UP.value(timing.geometric_mean(gains), raw=gains, per="position"),
+            SPEED_UP.name: SPEED_UP.value(statistics.geometric_mean(gains), raw=gains, per="position"),
             SLOW_DOWN.name: SLOW_DOWN.value(medians[-1] / medians[0]),
             STATE.name: STATE.value(curve["state_bytes"][-1] / 2**20),
             ERROR.name: ERROR.value(sum(errors) / len(errors), raw=errors, per="position"),

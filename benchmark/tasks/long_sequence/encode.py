@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -147,8 +148,8 @@ class _EncodeRules:
         slopes = [gradients.series[length].speed_up for length in budget.gradients]
         errors = [forward.errors[length] for length in budget.lengths]
         metrics = {
-            SPEED_UP.name: SPEED_UP.value(timing.geometric_mean(gains), raw=gains, per="length"),
-            GRADIENT.name: GRADIENT.value(timing.geometric_mean(slopes), raw=slopes, per="length"),
+            SPEED_UP.name: SPEED_UP.value(statistics.geometric_mean(gains), raw=gains, per="length"),
+            GRADIENT.name: GRADIENT.value(statistics.geometric_mean(slopes), raw=slopes, per="length"),
             ERROR.name: ERROR.value(sum(errors) / len(errors), raw=errors, per="length"),
             NOISE.name: NOISE.value(noise),
         }

@@ -119,11 +119,6 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def geometric_mean(values: Sequence[float]) -> float:
-    """Of positive values."""
-    return statistics.geometric_mean(values)
-
-
 def noise(series: Sequence[Series]) -> float:
     """How far apart two series of timings of the same exact attention are, in %: the A/A self-test of this machine."""
     found = [value for one in series if (value := one.disagreement) is not None]
