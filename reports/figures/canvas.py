@@ -17,7 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmark.ranking import Table
-from reports.figures.palette import Style
+from reports.figures.palette import REFERENCE, Style
 
 INK = "#1F2933"
 MUTED = "#52606D"
@@ -65,6 +65,21 @@ class Subject:
         counts = [len(row.seeds) for row in self.table.rows if row.seeds]
         low, high = min(counts, default=0), max(counts, default=0)
         return f"{high} seed{'' if high == 1 else 's'}" if low == high else f"{low} to {high} seeds"
+
+    def mark(self, method: str, *, reference: bool, size: float = 5.5) -> dict[str, Any]:
+        """Say to matplotlib's `errorbar` how a method's mark looks: hollow and grey where it is a reference."""
+        style = self.styles[method]
+        colour = REFERENCE if reference else style.colour
+        return {
+            "color": colour,
+            "marker": style.marker,
+            "markersize": size,
+            "markerfacecolor": "white" if reference else colour,
+            "markeredgecolor": colour if reference else "white",
+            "markeredgewidth": 1.0 if reference else 0.6,
+            "elinewidth": 1.1,
+            "zorder": 3,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,27 +46,14 @@ def accuracy_over_shots(subject: Subject) -> Figure | None:
     labels = []
     for position, curve in enumerate(curves):
         reference = curve.row.role == "reference"
-        style = subject.styles[curve.row.method]
-        colour = hue(curve.row, subject)
         aside = _DODGE * (position / (len(curves) - 1) - 0.5) if len(curves) > 1 else 0.0
         x = [shots.index(number) + aside for number in curve.values]
         y = [value.mean for value in curve.values.values()]
         halves = [value.half_width or 0.0 for value in curve.values.values()]
-        axes.plot(x, y, color=colour, linewidth=1.4, linestyle=(0, (4, 2)) if reference else "-", zorder=2)
-        axes.errorbar(
-            x,
-            y,
-            yerr=halves,
-            color=colour,
-            linestyle="none",
-            marker=style.marker,
-            markersize=5.5,
-            markerfacecolor="white" if reference else colour,
-            markeredgecolor=colour if reference else "white",
-            markeredgewidth=1.0 if reference else 0.6,
-            elinewidth=1.1,
-            zorder=3,
+        axes.plot(
+            x, y, color=hue(curve.row, subject), linewidth=1.4, linestyle=(0, (4, 2)) if reference else "-", zorder=2
         )
+        axes.errorbar(x, y, yerr=halves, linestyle="none", **subject.mark(curve.row.method, reference=reference))
         labels.append(Label(named(curve.row), x[-1], y[-1], bold=curve.row.rank == 1))
     axes.set_xlim(-0.2, len(shots) - 0.8)
     axes.set_xticks(range(len(shots)), [f"{number:g}" for number in shots])
@@ -173,20 +160,8 @@ def _forest(axes: Axes, rows: Sequence[Row], values: Mapping[str, Summary | None
         value, reference = values[row.method], row.role == "reference"
         if value is None:
             continue
-        style = subject.styles[row.method]
-        colour = hue(row, subject)
-        axes.errorbar(
-            value.mean,
-            position,
-            xerr=value.half_width,
-            color=colour,
-            marker=style.marker,
-            markersize=5.5,
-            markerfacecolor="white" if reference else colour,
-            markeredgecolor=colour,
-            elinewidth=1.5,
-            zorder=3,
-        )
+        mark = subject.mark(row.method, reference=reference, size=6.5)
+        axes.errorbar(value.mean, position, xerr=value.half_width, **mark)
         half = "" if value.half_width is None else f" ± {value.half_width:.1f}"
         axes.text(
             1.02,

@@ -56,27 +56,21 @@ def draw_lines(
     dodge = min(0.05 * span, 0.5 * near)
     ends = []
     for position, line in enumerate(lines):
-        reference, style, colour = line.row.role == "reference", subject.styles[line.row.method], hue(line.row, subject)
         aside = dodge * (position / (len(lines) - 1) - 0.5) if len(lines) > 1 else 0.0
         x = [place + aside for place in line.values]
         y = [value.mean for value in line.values.values()]
         if axes.get_yscale() == "log":
             y = [max(value, LOSS_FLOOR) for value in y]
-        axes.plot(x, y, color=colour, linewidth=1.0 if dashed else 1.4, linestyle=(0, (4, 2)) if dashed else "-")
-        axes.errorbar(
+        axes.plot(
             x,
             y,
-            yerr=[value.half_width or 0.0 for value in line.values.values()],
-            color=colour,
-            linestyle="none",
-            marker=style.marker,
-            markersize=5,
-            markerfacecolor="white" if reference else colour,
-            markeredgecolor=colour if reference else "white",
-            markeredgewidth=1.0 if reference else 0.6,
-            elinewidth=1.0,
-            zorder=3,
+            color=hue(line.row, subject),
+            linewidth=1.0 if dashed else 1.4,
+            linestyle=(0, (4, 2)) if dashed else "-",
         )
+        halves = [value.half_width or 0.0 for value in line.values.values()]
+        mark = subject.mark(line.row.method, reference=line.row.role == "reference", size=5)
+        axes.errorbar(x, y, yerr=halves, linestyle="none", **mark)
         ends.append(Label(named(line.row), x[-1], y[-1], bold=line.row.rank == 1))
     margin = (0.05 if len(places) > 1 else 0.25) * span
     axes.set_xlim(places[0] - margin, places[-1] + margin)

@@ -188,26 +188,14 @@ def _draw(
 
 def _line(axes: Axes, line: Line, subject: Subject, failed: Sequence[float]) -> Label:
     """Draw a method's means with intervals, and a cross at the bottom for each length that it failed at."""
-    colour, style = hue(line.row, subject), subject.styles[line.row.method]
     x, y = list(line.values), [value.mean for value in line.values.values()]
     halves = [value.half_width or 0.0 for value in line.values.values()]
     down = [_down(value) for value in line.values.values()]
-    axes.errorbar(
-        x,
-        y,
-        yerr=[down, halves],
-        color=colour,
-        linewidth=1.4,
-        marker=style.marker,
-        markersize=4.5,
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-        elinewidth=1.0,
-    )
+    mark = subject.mark(line.row.method, reference=line.row.role == "reference", size=4.5)
+    axes.errorbar(x, y, yerr=[down, halves], linewidth=1.4, **mark)
     if failed:
-        axes.plot(
-            failed, [y[-1]] * len(failed), color=colour, linestyle="none", marker="x", markersize=8, markeredgewidth=2
-        )
+        at, colour = [y[-1]] * len(failed), hue(line.row, subject)
+        axes.plot(failed, at, color=colour, linestyle="none", marker="x", markersize=8, markeredgewidth=2)
     return Label(named(line.row), x[-1], y[-1], bold=line.row.rank == 1)
 
 

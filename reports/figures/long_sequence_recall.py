@@ -11,7 +11,7 @@ from benchmark.ranking import Row
 from benchmark.stats import Summary
 from reports import formatting, frames, rates
 from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, log_scale, new, space
-from reports.figures.lines import draw_lines, hue, means, name_ends, named
+from reports.figures.lines import draw_lines, means, name_ends, named
 from reports.figures.scatter import Point, scatter
 
 EXERCISES = {
@@ -135,15 +135,5 @@ def _found(row: Row) -> Mapping[str, Summary]:
 
 def _mark(axes: Axes, value: Summary, place: int, row: Row, subject: Subject) -> None:
     """A method's accuracy at a place of the y axis, and its number."""
-    colour = hue(row, subject)
-    axes.errorbar(
-        value.mean,
-        place,
-        xerr=value.half_width,
-        color=colour,
-        marker=subject.styles[row.method].marker,
-        markersize=6.5,
-        markerfacecolor="white" if row.role == "reference" else colour,
-        markeredgecolor=colour if row.role == "reference" else "white",
-        elinewidth=1.1,
-    )
+    mark = subject.mark(row.method, reference=row.role == "reference", size=6.5)
+    axes.errorbar(value.mean, place, xerr=value.half_width, **mark)

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 
 from reports.figures.canvas import Subject
 from reports.figures.labels import Label, place
-from reports.figures.palette import REFERENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +36,8 @@ def scatter(
         axes.set_autoscalex_on(False)
         axes.set_xlim(low / 2, high * 2)
     for point in points:
-        style = subject.styles[point.method]
-        reference = point.role == "reference"
-        axes.errorbar(
-            point.x,
-            point.y,
-            xerr=point.x_half,
-            yerr=point.y_half,
-            color=REFERENCE if reference else style.colour,
-            marker=style.marker,
-            markersize=7.5,
-            markerfacecolor="white" if reference else style.colour,
-            markeredgecolor=REFERENCE if reference else "white",
-            elinewidth=1.2,
-            zorder=3,
-        )
+        mark = subject.mark(point.method, reference=point.role == "reference", size=7.5)
+        axes.errorbar(point.x, point.y, xerr=point.x_half, yerr=point.y_half, **mark)
     axes.margins(0.15)
     axes.autoscale_view()
     labels = [
