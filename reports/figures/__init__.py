@@ -47,6 +47,7 @@ FIGURES: dict[str, tuple[Draw, ...]] = {
     "test_time_shift": (
         test_time_shift_stream.errors_by_corruption,
         test_time_shift_stream.over_the_stream,
+        test_time_shift_stream.gain_over_statistics,
         test_time_shift_stream.settings_and_cost,
         test_time_shift_stream.corruptions,
         test_time_shift_control.return_by_strength,

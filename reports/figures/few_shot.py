@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
 
 from benchmark.ranking import Row
 from benchmark.record import Record
 from benchmark.stats import Summary, over_seeds
 from reports import formatting, frames
-from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, new, space
+from reports.figures.canvas import SMALL, Figure, Subject, finish, new
+from reports.figures.differences import apart, forest
 from reports.figures.labels import Label, list_right
 from reports.figures.lines import hue, means, named
 
@@ -91,20 +91,13 @@ def difference_to_baseline(subject: Subject) -> Figure | None:
     shown = [row for row in rows if any(values[row.method] for values in panels.values())]
     if not shown:
         return None
-    drawing = new(1.5 + 3.6 * len(panels), 0.85 + 0.3 * len(shown))
-    grid = drawing.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, (number, values) in zip(grid, panels.items(), strict=True):
-        _forest(axes, shown, values, subject)
-        axes.set_title(f"{number:g} shot{'' if number == 1 else 's'}", fontsize=9.5, fontweight="bold", color=INK)
-    grid[0].set_yticks(range(len(shown)), [named(row) for row in shown], color=INK, fontsize=9)
-    grid[0].set_ylim(len(shown) - 0.4, -0.6)
-    space(drawing, wide=0.08)
-    drawing.supxlabel(f"accuracy minus that of {baseline.method} (percentage points)", fontsize=9, color=INK)
+    titles = {f"{number:g} shot{'' if number == 1 else 's'}": values for number, values in panels.items()}
+    drawing = forest(subject, shown, titles, f"accuracy minus that of {baseline.method} (percentage points)")
     sure = [
         f"{row.method} {value.mean:+.1f} at {number:g}"
         for number, values in panels.items()
         for row in shown
-        if (value := values[row.method]) is not None and _apart(value)
+        if (value := values[row.method]) is not None and apart(value)
     ]
     return finish(
         drawing,
@@ -149,35 +142,6 @@ def _curves(subject: Subject) -> list[Curve]:
             values = {number: Summary(1, value.mean, halves[number]) for number, value in values.items()}
         curves.append(Curve(line.row, values, alone))
     return curves
-
-
-def _forest(axes: Axes, rows: Sequence[Row], values: Mapping[str, Summary | None], subject: Subject) -> None:
-    """Draw one mark with its interval per method, and its number at the panel's right border."""
-    axes.axvline(0, color=MUTED, linewidth=1.0, zorder=1)
-    axes.grid(visible=False, axis="y")
-    bare(axes, "left", "bottom")
-    for position, row in enumerate(rows):
-        value, reference = values[row.method], row.role == "reference"
-        if value is None:
-            continue
-        mark = subject.mark(row.method, reference=reference, size=6.5)
-        axes.errorbar(value.mean, position, xerr=value.half_width, **mark)
-        half = "" if value.half_width is None else f" ± {value.half_width:.1f}"
-        axes.text(
-            1.02,
-            position,
-            f"{round(value.mean, 1) + 0.0:+.1f}{half}".replace("-", "−"),
-            transform=axes.get_yaxis_transform(),
-            va="center",
-            fontsize=8.5,
-            color=INK if _apart(value) else MUTED,
-            fontweight="bold" if _apart(value) else "normal",
-        )
-
-
-def _apart(value: Summary) -> bool:
-    """Whether the interval does not hold zero."""
-    return value.half_width is not None and abs(value.mean) > value.half_width
 
 
 def _over(curves: Sequence[Curve]) -> str:

@@ -10,7 +10,8 @@ from benchmark.ranking import Row
 from benchmark.record import Record
 from benchmark.stats import Summary, over_seeds
 from reports import formatting, frames
-from reports.figures.canvas import INK, MUTED, Figure, Subject, finish, new, space
+from reports.figures.canvas import INK, Figure, Subject, finish, new, space
+from reports.figures.differences import forest
 from reports.figures.lines import Line, draw_lines, hue, means, name_ends, named
 from reports.figures.sheet import sheet
 
@@ -101,29 +102,20 @@ def gain_over_frozen(subject: Subject) -> Figure | None:
     gains = {name: found for name, found in gains.items() if found}
     if not gains:
         return None
-    columns = ("no shift", *KINDS)
-    drawing = new(_WIDE, 0.95 + 0.3 * len(gains))
-    grid = drawing.subplots(1, len(columns), sharey=True, squeeze=False)[0]
-    for axes, column in zip(grid, columns, strict=True):
-        axes.axvline(0, color=MUTED, linewidth=1.0, zorder=1)
-        axes.grid(visible=False, axis="y")
-        axes.set_title(column if column == "no shift" else f"mild {column}", fontsize=9.5, fontweight="bold", color=INK)
-        for place, (name, found) in enumerate(gains.items()):
-            style, value = subject.styles[name], found[column]
-            axes.errorbar(
-                value.mean, place, xerr=value.half_width, color=style.colour, marker=style.marker, markersize=5.5,
-                elinewidth=1.5, zorder=3,
-            )  # fmt: skip
-    grid[0].set_yticks(range(len(gains)), list(gains), color=INK, fontsize=9)
-    grid[0].set_ylim(len(gains) - 0.4, -0.6)
-    drawing.supxlabel("return minus that of the frozen policy (points)", fontsize=9, color=INK)
+    panels = {
+        column if column == "no shift" else f"mild {column}": {name: found[column] for name, found in gains.items()}
+        for column in ("no shift", *KINDS)
+    }
+    shown = [rows[name] for name in gains]
+    drawing = forest(subject, shown, panels, "return minus that of the frozen policy (points)")
     return finish(
         drawing,
         subject,
         "gain-over-frozen",
         caption="What each method gains (right) or loses (left) against the frozen policy in the same episodes, in "
         f"points of return, {subject.seeds}; pad-rotation against the frozen policy that it starts from. Whiskers are "
-        "95 % intervals over seeds, and never narrower than those over all their episodes.",
+        "95 % intervals over seeds, and never narrower than those over all their episodes. Bold: the interval does not "
+        "hold zero.",
         alt=f"Differences of return to the frozen policy on {formatting.track(subject.table.track)}: "
         + "; ".join(
             f"{name} " + ", ".join(f"{value.mean:+.1f} ({column})" for column, value in found.items())

@@ -12,6 +12,7 @@ from benchmark.ranking import Row
 from benchmark.stats import Summary
 from reports import formatting, frames, rates
 from reports.figures.canvas import INK, MUTED, Figure, Subject, bare, finish, new, space
+from reports.figures.differences import forest, paired
 from reports.figures.labels import Label
 from reports.figures.lines import Line, hue, means, name_ends, named
 from reports.figures.sheet import sheet
@@ -121,6 +122,37 @@ def over_the_stream(subject: Subject) -> Figure | None:
         alt=f"Line charts over the stream on {formatting.track(subject.table.track)}, at its beginning and end: "
         + ". ".join(
             f"{formatting.opening(title)}: " + "; ".join(map(_course, lines)) for title, lines in shown.items()
+        ),
+    )
+
+
+def gain_over_statistics(subject: Subject) -> Figure | None:
+    """Draw by how much each method's error differs from that of batch statistics alone, paired by seed, by setting."""
+    rows = {row.method: row for row in subject.table.rows if row.records}
+    if COMPARED not in rows or len(rows) < 2:
+        return None
+    shown = [row for name, row in rows.items() if name != COMPARED]
+    panels = {
+        title: {row.method: paired(row, rows[COMPARED], metric) for row in shown}
+        for metric, (title, _, _) in SETTINGS.items()
+        if metric != "error_short"  # the same streams as the long ones, cut short
+    }
+    panels = {title: values for title, values in panels.items() if any(values.values())}
+    if not panels:
+        return None
+    label = f"error minus that of {COMPARED} (percentage points), lower is better"
+    return finish(
+        forest(subject, shown, panels, label, digits=2, shared=False),
+        subject,
+        "gain-over-statistics",
+        caption=f"Error of each method minus that of batch statistics alone on the same images, paired by seed, "
+        f"{subject.seeds}: to the left is better. Whiskers are 95 % intervals over seeds; bold: the interval does not "
+        "hold zero. Arrows: beyond the panel. What each setting is, the next figure says.",
+        alt=f"Differences of error to {COMPARED} on {formatting.track(subject.table.track)}. "
+        + ". ".join(
+            f"{formatting.opening(title)}: "
+            + "; ".join(f"{name} {value.mean:+.2f}" for name, value in values.items() if value is not None)
+            for title, values in panels.items()
         ),
     )
 

@@ -14,7 +14,7 @@ from reports.figures.test_time_shift_stream import SETTINGS
 from .drawn import captured, drawn
 from .stream import streamed
 
-OWN = {"errors-by-corruption", "over-the-stream", "settings-and-cost"}
+OWN = {"errors-by-corruption", "over-the-stream", "gain-over-statistics", "settings-and-cost"}
 RECORDS = [
     streamed(name, seed, error=error, learned=learned, speed=speed)
     for name, error, learned, speed in (("source", 40, 0, 4000), ("batch-norm", 20, 0, 2000), ("tent", 18, 4, 1000))
