@@ -172,17 +172,9 @@ def test_a_gpu_that_torch_cannot_use(machine: Callable[..., None]) -> None:
         device.resolve("cuda")
 
 
-@pytest.mark.parametrize(
-    ("features", "fast"),
-    [
-        ({"avx512_f": True, "avx512_bf16": True}, True),
-        ({"amx_bf16": True}, True),
-        ({"avx512_bf16": False}, False),
-        ({}, False),
-    ],
-)
-def test_bfloat16_needs_instructions(features: dict[str, bool], fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
+@pytest.mark.parametrize(("feature", "fast"), [("avx512_bf16", True), ("amx_bf16", True), ("avx512_f", False)])
+def test_bfloat16_needs_instructions(feature: str, fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {feature: True, "avx2": True})
     assert device.fast_bfloat16("cpu") is fast
 
 

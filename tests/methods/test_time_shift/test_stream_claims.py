@@ -80,20 +80,15 @@ def test_on_mnist(real_data: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.real_data
-@pytest.mark.timeout(4 * 3600)
+@pytest.mark.timeout(6 * 3600)
 def test_on_cifar10(real_data: Path) -> None:
-    """The standard tier's long streams, with a source model of its own for each of three seeds: an hour or two.
-
-    The statistics take a third of the error away. That Tent takes more is not seen with a source that errs in 13 % of
-    clean images (0.1 points in fifty updates), only that it does no harm.
-    """
-    brief = {"brief": 10, "short": 10}
+    """The standard tier's long streams, with a source model of its own for each of three seeds: three to four hours."""
     source, batch, tent = (
-        [contest(name, "standard", seed=seed, root=real_data, **brief) for seed in range(3)]
+        [contest(name, "standard", seed=seed, root=real_data, short=10) for seed in range(3)]
         for name in ("source", "batch-norm", "tent")
     )
-    assert mean(source, "clean_error") <= 18
-    apart = differences(source, batch)
-    assert apart.half_width is not None
-    assert apart.mean - apart.half_width > 10
-    assert differences(batch, tent).mean > -0.3
+    assert mean(source, "clean_error") <= 15
+    for worse, better, least in ((source, batch, 10.0), (batch, tent, 0.0)):
+        apart = differences(worse, better)
+        assert apart.half_width is not None
+        assert apart.mean - apart.half_width > least
