@@ -18,7 +18,7 @@ Values = Mapping[str, Summary | None]
 
 _WIDEST = 11.2  # inches; the page has room for 11.9
 _FAR = 6.0
-"""Marks this many times as far out as half of them become arrows, so that the others can be told apart."""
+"""Marks this many times as far out as the nearer half of them become arrows, so that the others can be told apart."""
 
 
 def forest(
@@ -97,7 +97,7 @@ def _mark(axes: Axes, place: int, row: Row, value: Summary, subject: Subject, re
 
 def _reach(values: Sequence[Summary]) -> float:
     """How far from zero marks are drawn to scale."""
-    typical = statistics.median(abs(value.mean) + (value.half_width or 0.0) for value in values) if values else 0.0
+    typical = statistics.median_low(abs(value.mean) + (value.half_width or 0.0) for value in values) if values else 0.0
     return _FAR * typical if typical else float("inf")
 
 

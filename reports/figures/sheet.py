@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib import figure as mpl_figure
+from matplotlib.axes import Axes
 
 from reports import formatting
 from reports.figures.canvas import MUTED, Draw, Figure, Subject, bare, finish, new
 
 _TILE = 0.5  # inches: less shows nothing, and fifteen of them still fit on the page
 _GAP = 0.04  # of a tile
+_PAD = 0.1  # inches on each side: a browser may set the names wider
 _LONG = 6  # letters, beyond which the names of columns are turned
 
 
@@ -38,6 +41,7 @@ def sheet(name: str, *, caption: str, tile: float = _TILE) -> Draw:
         axes.tick_params(labelsize=8, labelcolor=MUTED)
         axes.grid(visible=False)
         bare(axes, "left", "bottom")
+        _trim(drawing, axes)
         return finish(
             drawing,
             subject,
@@ -48,6 +52,14 @@ def sheet(name: str, *, caption: str, tile: float = _TILE) -> Draw:
         )
 
     return draw
+
+
+def _trim(drawing: mpl_figure.Figure, axes: Axes) -> None:
+    """Cut off the room that was left for names and that shorter ones do not need."""
+    drawing.set_layout_engine("constrained", w_pad=_PAD, h_pad=_PAD)
+    drawing.draw_without_rendering()
+    box = axes.get_tightbbox().transformed(drawing.dpi_scale_trans.inverted())  # type: ignore[union-attr]
+    drawing.set_size_inches(box.width + 2 * _PAD, box.height + 2 * _PAD)
 
 
 def _joined(tiles: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -1,22 +1,26 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 import torch
 
 from benchmark.pictures import sheet as pictured
 from benchmark.ranking import tables
 from reports import figures
+from reports.figures import sheet as sheet_module
 from reports.figures.canvas import Figure, Subject, look
 from reports.figures.sheet import sheet
 
+from .drawn import captured
 from .factory import record
 
 
-def drawn(channels: int = 3, **fields: Any) -> Figure | None:
+def drawn(channels: int = 3, columns: Sequence[str] = ("colour", "light", "camera"), **fields: Any) -> Figure | None:
     tiles = torch.linspace(0, 1, 2 * 3 * channels * 4 * 5).view(2, 3, channels, 4, 5)
-    picture = pictured(tiles, rows=["mild", "strong"], columns=["colour", "light", "camera"])
+    picture = pictured(tiles, rows=["mild", "strong"], columns=columns)
     (table,) = tables([record("a", 0), record("b", 0), record("b", 1, pictures={"frames": picture}, **fields)])
     with look():
         return sheet("frames", caption="What is seen.")(Subject(table, None, {}))  # type: ignore[arg-type]
@@ -37,6 +41,18 @@ def test_grey_tiles_and_equal_text_twice() -> None:
     assert first is not None
     assert second is not None
     assert first.svg == second.svg
+
+
+@pytest.mark.parametrize("columns", [("a", "b", "c"), ("impulse noise", "gaussian noise", "jpeg compression")])
+def test_no_room_is_left_around_tiles_and_names(monkeypatch: pytest.MonkeyPatch, columns: Sequence[str]) -> None:
+    drawings = captured(monkeypatch, sheet_module)
+    drawn(columns=columns)
+    drawing = drawings["frames"]
+    drawing.draw_without_rendering()
+    box = drawing.axes[0].get_tightbbox()
+    assert box is not None
+    for used, whole in ((box.width, drawing.bbox.width), (box.height, drawing.bbox.height)):
+        assert whole - 0.3 * drawing.dpi < used <= whole
 
 
 def test_without_a_picture_there_is_no_figure() -> None:
