@@ -6,6 +6,7 @@ import pytest
 
 from benchmark.record import Record
 from benchmark.store import Scan
+from reports import figures
 
 from .factory import record
 
@@ -42,3 +43,9 @@ def scan(results: list[Record]) -> Scan:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "site"
+
+
+@pytest.fixture
+def no_general_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw only the figures that a track has of its own: the others take time and are tested elsewhere."""
+    monkeypatch.setattr(figures, "GENERAL", ())

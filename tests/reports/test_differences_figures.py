@@ -9,11 +9,12 @@ from matplotlib.text import Annotation, Text
 
 from benchmark.ranking import tables
 from benchmark.record import Record
-from reports import figures
 from reports.figures import differences, test_time_shift_stream
 
 from .drawn import captured, drawn
 from .stream import streamed
+
+pytestmark = pytest.mark.usefixtures("no_general_figures")
 
 NAME = "gain-over-statistics"
 GAINS = {"tent": (1.0, 1.2, 1.4), "eata": (0.2, -0.3, 0.4), "sar": (0.8, 0.9, 1.0), "source": (-20, -19, -21)}
@@ -25,11 +26,6 @@ def records(seeds: int = 3, **gains: tuple[float, ...]) -> list[Record]:
     return base + [
         streamed(name, seed, error=20 - own[seed]) for name, own in (gains or GAINS).items() for seed in range(seeds)
     ]
-
-
-@pytest.fixture(autouse=True)
-def no_general_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "GENERAL", ())
 
 
 @pytest.fixture

@@ -10,23 +10,19 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from benchmark.record import Record
-from reports import figures
 from reports.figures import distribution_shift, distribution_shift_noise
 from reports.figures.distribution_shift import COLOURS
 
 from .distribution_shift import Curve, attacked, noisy, spurious
 from .drawn import captured, drawn
 
+pytestmark = pytest.mark.usefixtures("no_general_figures")
+
 NAMES = {
     "spurious": {"accuracy-per-test"},
     "label_noise": {"accuracy-over-noise", "loss-around"},
     "adversarial": {"under-attack"},
 }
-
-
-@pytest.fixture(autouse=True)
-def no_general_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "GENERAL", ())
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ import matplotlib.figure as mpl_figure
 import pytest
 
 from benchmark.record import MetricValue, Record
-from reports import figures
 from reports.figures import Figure, canvas, long_sequence
 
 from .drawn import drawn
 from .factory import record
+
+pytestmark = pytest.mark.usefixtures("no_general_figures")
 
 LENGTHS = (256.0, 512.0, 1024.0, 2048.0)
 
@@ -57,11 +58,6 @@ def _ranked(method: str, seed: int, track: str, curves: Any, value: float) -> Re
     metric = MetricValue(value=value, unit="x", higher_is_better=True)
     base = record(method, seed, track=track, curves=curves)
     return base.model_copy(update={"primary": "speed_up", "metrics": {"speed_up": metric}})
-
-
-@pytest.fixture(autouse=True)
-def no_general_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "GENERAL", ())
 
 
 @pytest.fixture

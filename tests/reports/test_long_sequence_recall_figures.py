@@ -4,11 +4,12 @@ import matplotlib.figure as mpl_figure
 import pytest
 
 from benchmark.record import MetricValue, Record
-from reports import figures
 from reports.figures import long_sequence_recall
 
 from .drawn import captured, drawn
 from .factory import record
+
+pytestmark = pytest.mark.usefixtures("no_general_figures")
 
 NAMES = {"accuracy-by-exercise", "accuracy-over-training", "accuracy-against-speed"}
 
@@ -32,11 +33,6 @@ def learned(method: str, seed: int = 0, *, values: tuple[float, ...] = (90.0, 30
             "costs": base.costs.model_copy(update={"rates": {"training tokens/s": rate * (1 + 0.1 * seed)}}),
         }
     )
-
-
-@pytest.fixture(autouse=True)
-def no_general_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "GENERAL", ())
 
 
 @pytest.fixture

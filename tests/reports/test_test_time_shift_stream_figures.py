@@ -7,12 +7,13 @@ import torch
 from matplotlib.lines import Line2D
 
 from benchmark.pictures import sheet
-from reports import figures
 from reports.figures import test_time_shift_stream
 from reports.figures.test_time_shift_stream import SETTINGS
 
 from .drawn import captured, drawn
 from .stream import streamed
+
+pytestmark = pytest.mark.usefixtures("no_general_figures")
 
 OWN = {"errors-by-corruption", "over-the-stream", "gain-over-statistics", "settings-and-cost"}
 RECORDS = [
@@ -20,11 +21,6 @@ RECORDS = [
     for name, error, learned, speed in (("source", 40, 0, 4000), ("batch-norm", 20, 0, 2000), ("tent", 18, 4, 1000))
     for seed in range(3)
 ]
-
-
-@pytest.fixture(autouse=True)
-def no_general_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "GENERAL", ())
 
 
 @pytest.fixture
