@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from matplotlib import figure as mpl_figure
 from matplotlib.axes import Axes
 
 from benchmark.ranking import Row
+from benchmark.record import Record
 from benchmark.stats import Summary, summarise
 from reports.figures.canvas import INK, MUTED, Subject, bare, new, space
 from reports.figures.lines import hue, named
@@ -63,13 +64,18 @@ def forest(
     return drawing
 
 
+def pairs(row: Row, baseline: Row) -> Iterator[tuple[Record, Record]]:
+    """Yield the records of the two for each seed that both have."""
+    others = {record.seed: record for record in baseline.records}
+    return ((record, others[record.seed]) for record in row.records if record.seed in others)
+
+
 def paired(row: Row, baseline: Row, metric: str) -> Summary | None:
     """Mean over the seeds that both have of the difference in a metric, in its unit; None without any."""
-    others = {record.seed: record for record in baseline.records}
     differences = [
-        record.metrics[metric].value - others[record.seed].metrics[metric].value
-        for record in row.records
-        if record.seed in others and metric in record.metrics and metric in others[record.seed].metrics
+        one.metrics[metric].value - other.metrics[metric].value
+        for one, other in pairs(row, baseline)
+        if metric in one.metrics and metric in other.metrics
     ]
     return summarise(differences) if differences else None
 

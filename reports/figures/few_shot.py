@@ -16,7 +16,7 @@ from benchmark.record import Record
 from benchmark.stats import Summary, over_seeds
 from reports import formatting, frames
 from reports.figures.canvas import SMALL, Figure, Subject, finish, new
-from reports.figures.differences import apart, forest
+from reports.figures.differences import apart, forest, pairs
 from reports.figures.labels import Label, list_right
 from reports.figures.lines import hue, means, named
 
@@ -116,17 +116,16 @@ def paired(row: Row, baseline: Row, metric: str) -> Summary | None:
 
     n counts seeds; the interval is that of `benchmark.stats.over_seeds`.
     """
-    others = {record.seed: record for record in baseline.records}
     differences = []
-    for record in row.records:
-        one, other = _raw(record, metric), _raw(others.get(record.seed), metric)
+    for records in pairs(row, baseline):
+        one, other = (_raw(record, metric) for record in records)
         if one and len(one) == len(other):
             differences.append(np.subtract(one, other).tolist())
     return over_seeds(differences) if differences else None
 
 
-def _raw(record: Record | None, metric: str) -> Sequence[float]:
-    found = record.metrics.get(metric) if record is not None else None
+def _raw(record: Record, metric: str) -> Sequence[float]:
+    found = record.metrics.get(metric)
     return found.raw if found is not None else ()
 
 

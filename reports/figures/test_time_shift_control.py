@@ -11,7 +11,7 @@ from benchmark.record import Record
 from benchmark.stats import Summary, over_seeds
 from reports import formatting, frames
 from reports.figures.canvas import INK, Figure, Subject, finish, new, space
-from reports.figures.differences import forest
+from reports.figures.differences import forest, pairs
 from reports.figures.lines import Line, draw_lines, hue, means, name_ends, named
 from reports.figures.sheet import sheet
 
@@ -140,9 +140,8 @@ def _lines(subject: Subject, name: str, x: str) -> list[Line]:
 
 def _gains(row: Row, base: Row) -> Mapping[str, Summary]:
     """Paired differences without shift and by mild kind; none if the runs have no episodes in common."""
-    others = {record.seed: record for record in base.records}
-    pairs = [(_raw(record), _raw(others[record.seed])) for record in row.records if record.seed in others]
-    differences = [one - other for one, other in pairs if one.size and one.shape == other.shape]
+    returns = [(_raw(one), _raw(other)) for one, other in pairs(row, base)]
+    differences = [one - other for one, other in returns if one.size and one.shape == other.shape]
     if not differences:
         return {}
     names = ("no shift", *KINDS)
