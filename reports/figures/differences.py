@@ -21,6 +21,9 @@ _WIDEST = 11.2  # inches; the page has room for 11.9
 _FAR = 6.0
 """Marks this many times as far out as the nearer half of them become arrows, so that the others can be told apart."""
 
+KEY = "Bold: the interval does not hold zero. Arrows: beyond the panel."
+"""What the caption of a `forest` must say."""
+
 
 def forest(
     subject: Subject,

@@ -16,7 +16,7 @@ from benchmark.record import Record
 from benchmark.stats import Summary, over_seeds
 from reports import formatting, frames
 from reports.figures.canvas import SMALL, Figure, Subject, finish, new
-from reports.figures.differences import apart, forest, pairs
+from reports.figures.differences import KEY, apart, forest, pairs
 from reports.figures.labels import Label, list_right
 from reports.figures.lines import hue, means, named
 
@@ -104,8 +104,7 @@ def difference_to_baseline(subject: Subject) -> Figure | None:
         subject,
         "difference-to-baseline",
         caption=f"What every method gains (right) or loses (left) against {baseline.method} on the same episodes, in "
-        f"percentage points of accuracy, {subject.seeds}. {_whiskers(shown, baseline)} Bold: the interval does not "
-        "hold zero.",
+        f"percentage points of accuracy, {subject.seeds}. {_whiskers(shown, baseline)} {KEY}",
         alt=f"Differences of accuracy to {baseline.method} on {formatting.track(subject.table.track)}, by method and "
         f"shots. Intervals without zero: {'; '.join(sure) or 'none'}.",
     )

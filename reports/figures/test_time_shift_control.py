@@ -11,7 +11,7 @@ from benchmark.record import Record
 from benchmark.stats import Summary, over_seeds
 from reports import formatting, frames
 from reports.figures.canvas import INK, Figure, Subject, finish, new, space
-from reports.figures.differences import forest, pairs
+from reports.figures.differences import KEY, forest, pairs
 from reports.figures.lines import Line, draw_lines, hue, means, name_ends, named
 from reports.figures.sheet import sheet
 
@@ -114,8 +114,7 @@ def gain_over_frozen(subject: Subject) -> Figure | None:
         "gain-over-frozen",
         caption="What each method gains (right) or loses (left) against the frozen policy in the same episodes, in "
         f"points of return, {subject.seeds}; pad-rotation against the frozen policy that it starts from. Whiskers are "
-        "95 % intervals over seeds, and never narrower than those over all their episodes. Bold: the interval does not "
-        "hold zero.",
+        f"95 % intervals over seeds, and never narrower than those over all their episodes. {KEY}",
         alt=f"Differences of return to the frozen policy on {formatting.track(subject.table.track)}: "
         + "; ".join(
             f"{name} " + ", ".join(f"{value.mean:+.1f} ({column})" for column, value in found.items())

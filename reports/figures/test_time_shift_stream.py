@@ -12,7 +12,7 @@ from benchmark.ranking import Row
 from benchmark.stats import Summary
 from reports import formatting, frames, rates
 from reports.figures.canvas import INK, MUTED, Figure, Subject, bare, finish, new, space
-from reports.figures.differences import forest, paired
+from reports.figures.differences import KEY, forest, paired
 from reports.figures.labels import Label
 from reports.figures.lines import Line, hue, means, name_ends, named
 from reports.figures.sheet import sheet
@@ -146,8 +146,8 @@ def gain_over_statistics(subject: Subject) -> Figure | None:
         subject,
         "gain-over-statistics",
         caption=f"Error of each method minus that of batch statistics alone on the same images, paired by seed, "
-        f"{subject.seeds}: to the left is better. Whiskers are 95 % intervals over seeds; bold: the interval does not "
-        "hold zero. Arrows: beyond the panel. What each setting is, the next figure says.",
+        f"{subject.seeds}: to the left is better. Whiskers are 95 % intervals over seeds. {KEY} What each setting is, "
+        "the next figure says.",
         alt=f"Differences of error to {COMPARED} on {formatting.track(subject.table.track)}. "
         + ". ".join(
             f"{formatting.opening(title)}: "
