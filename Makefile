@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: leaderboard test bench slow lint clean
+.PHONY: leaderboard test bench slow lint golden clean
 
 leaderboard: $(VENV)/.run
 	$(BIN)/heptathlon run --tier quick --seeds 3
@@ -16,6 +16,9 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+golden: $(VENV)/.test
+	$(BIN)/python -m tests.golden.numbers
 
 slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow
