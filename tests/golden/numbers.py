@@ -1,8 +1,8 @@
 """Numbers that a change of structure must not move: comparison parts of every tier, smoke metrics of every method.
 
-`make golden` rewrites the files beside this one; a difference that it shows in `git diff` is one to explain. Comparison
-parts are the same on every machine. Metrics are equal to the bit on one CPU model with one torch, and so have a file for
-each; on other machines there is nothing to compare with.
+`make golden` rewrites the files beside this one; a difference that `git diff` then shows is one to explain. Comparison
+parts are the same on every machine. Metrics are equal to the bit on one CPU model with one torch, and have a file
+for each; on other machines there is nothing to compare with.
 """
 
 from __future__ import annotations
