@@ -45,7 +45,7 @@ class DeviceError(UsageError):
 class ContestantError(HeptathlonError):
     """A contestant that did not deliver; the runner turns it into a record.
 
-    status: one of `benchmark.record.FAILURES`; details: the last lines of the contestant's traceback or output.
+    status: one of `benchmark.results.record.FAILURES`; details: the last lines of the contestant's traceback or output.
     """
 
     def __init__(self, status: str, message: str, details: str = "") -> None:

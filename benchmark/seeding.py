@@ -7,6 +7,7 @@ judge's salt.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,36 @@ if TYPE_CHECKING:
 
 LOCAL_SALT = "local"
 """Evaluation salt of ordinary runs; verification draws a fresh one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Where the data of one job come from: the names of its random streams, and where the harness may compute.
+
+    track, seed: public, the same for every method;  salt: the judge's own, part of every `secret` stream;
+    device: "cpu", "cuda:0".
+    """
+
+    track: str
+    seed: int
+    salt: str
+    device: str
+
+    def path(self, *words: int | str) -> tuple[int | str, ...]:
+        """The path of a public stream, for `derive` and `generator`."""
+        return (self.seed, self.track, *words)
+
+    def secret_path(self, *words: int | str) -> tuple[int | str, ...]:
+        """The path of a stream that no contestant can foresee under a secret salt."""
+        return (self.seed, self.track, *words, self.salt)
+
+    def generator(self, *words: int | str) -> torch.Generator:
+        """Return a generator of a public stream, such as ("permutation", 3)."""
+        return generator(*self.path(*words))
+
+    def secret(self, *words: int | str) -> torch.Generator:
+        """Return a generator of a secret stream, such as ("episodes",)."""
+        return generator(*self.secret_path(*words))
 
 
 def derive(*path: int | str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from benchmark.data import LabelledSequences, catalogue
+from benchmark.data.catalogue import LabelledSequences, catalogue
 from benchmark.errors import DataError
 from benchmark.seeding import generator
 
@@ -29,7 +29,7 @@ KEYS = 2
     source="formula in datasets/associative_recall.py",
 )
 class AssociativeRecall:
-    """See `benchmark.data.SequenceDataset`. Fields of a token: key, value; the question's value is `VALUES`."""
+    """See `SequenceDataset`. Fields of a token: key, value; the question's value is `VALUES`."""
 
     @property
     def classes(self) -> tuple[str, ...]:

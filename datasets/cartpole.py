@@ -9,13 +9,13 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from benchmark.control.world import ControlWorld
-from benchmark.data import catalogue
+from benchmark.data.catalogue import catalogue
+from benchmark.data.control.world import ControlWorld
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from benchmark.control.drawing import Shape
+    from benchmark.data.control.raster import Shape
 
 SECONDS, SUBSTEPS = 0.05, 5
 """Of a step, and how many parts of it physics is computed in."""
@@ -97,7 +97,7 @@ class CartPole(ControlWorld):
         """The floor, below in the image."""
         import torch
 
-        from benchmark.control.drawing import Box
+        from benchmark.data.control.raster import Box
 
         floor = torch.tensor([0.0, RAIL - 1.65]), torch.tensor([4.0, 1.5]), torch.tensor([1.0, 0.0])
         centre, half, along = (part.expand(count, 2) for part in floor)
@@ -107,7 +107,7 @@ class CartPole(ControlWorld):
         """The pole behind the cart."""
         import torch
 
-        from benchmark.control.drawing import Box, Capsule
+        from benchmark.data.control.raster import Box, Capsule
 
         place, _, angle, _ = state["body"].unbind(1)
         count = len(place)

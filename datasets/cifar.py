@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.cachefile import content_hash
-from benchmark.data import LabelledImages, Split, catalogue
-from benchmark.download import downloading
+from benchmark.data.cache import content_hash
+from benchmark.data.catalogue import LabelledImages, Split, catalogue
+from benchmark.data.download import downloading
+from benchmark.data.images.image_folder import ImageFolder
 from benchmark.errors import DataError
-from benchmark.image_folder import ImageFolder
 
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 LICENCE = "no explicit licence; cite Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"

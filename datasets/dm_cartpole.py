@@ -12,13 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cachefile import digest
-from benchmark.data import catalogue
+from benchmark.data.cache import digest
+from benchmark.data.catalogue import catalogue
 from benchmark.errors import DataError
 
 if TYPE_CHECKING:
-    from benchmark.control.environment import ControlEnv
-    from benchmark.control.shifts import Looks, Shift
+    from benchmark.data.control.environment import ControlEnv
+    from benchmark.data.control.shifts import Looks, Shift
 
 REPEAT = 4
 """Steps of physics (10 ms each) per action."""
@@ -78,8 +78,8 @@ def _environment(count: int, size: int, horizon: int, shift: Shift) -> ControlEn
     from dm_control import suite
     from torch import Tensor
 
-    from benchmark.control.environment import STACK, ControlEnv
-    from benchmark.control.shifts import draw_looks
+    from benchmark.data.control.environment import STACK, ControlEnv
+    from benchmark.data.control.shifts import draw_looks
     from benchmark.errors import UsageError
     from benchmark.seeding import derive, generator
 

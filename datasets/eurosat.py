@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.class_folders import ClassFolders, divided, images_below
-from benchmark.data import catalogue
-from benchmark.download import downloading
-from benchmark.image_listing import Listing
+from benchmark.data.catalogue import catalogue
+from benchmark.data.download import downloading
+from benchmark.data.images.class_folders import ClassFolders, divided, images_below
+from benchmark.data.images.listing import Listing
 
 PAGE = "https://github.com/phelber/EuroSAT"
 FOLDER = Path("eurosat") / "2750"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from benchmark import strokes
-from benchmark.data import catalogue
-from benchmark.worlds import Range, World
+from benchmark.data.catalogue import catalogue
+from benchmark.data.drawing import strokes
+from benchmark.data.drawing.worlds import Range, World
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

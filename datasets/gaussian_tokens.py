@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from benchmark.data import catalogue
+from benchmark.data.catalogue import catalogue
 from benchmark.seeding import generator
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ SHARED = 0.5
     source="formula in datasets/gaussian_tokens.py",
 )
 class GaussianTokens:
-    """See `benchmark.data.VectorDataset`."""
+    """See `benchmark.data.catalogue.VectorDataset`."""
 
     def fingerprint(self) -> str:
         """See `VectorDataset.fingerprint`."""

@@ -22,8 +22,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from benchmark.cachefile import digest, kept_array
-from benchmark.data import LabelledImages, catalogue
+from benchmark.data.cache import digest, kept_array
+from benchmark.data.catalogue import LabelledImages, catalogue
 from benchmark.errors import DataError
 from benchmark.seeding import generator
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from benchmark.data import LabelledSequences, catalogue
+from benchmark.data.catalogue import LabelledSequences, catalogue
 from benchmark.errors import DataError
 from benchmark.seeding import generator
 
@@ -42,7 +42,7 @@ SHORTEST = 0.5
     source="grammar in datasets/list_operations.py",
 )
 class ListOperations:
-    """See `benchmark.data.SequenceDataset`. Tokens have one field: their place in `VOCABULARY`."""
+    """See `benchmark.data.catalogue.SequenceDataset`. Tokens have one field: their place in `VOCABULARY`."""
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -16,10 +16,10 @@ import csv
 import os
 from pathlib import Path
 
-from benchmark.class_folders import ClassFolders, divided, images_below
-from benchmark.data import catalogue
+from benchmark.data.catalogue import catalogue
+from benchmark.data.images.class_folders import ClassFolders, divided, images_below
+from benchmark.data.images.listing import Listing
 from benchmark.errors import DataError
-from benchmark.image_listing import Listing
 
 PAGE = "https://www.image-net.org"
 PARTS = ("train", "val", "test")

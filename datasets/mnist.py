@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cachefile import content_hash, digest, kept_array
-from benchmark.data import LabelledImages, Split, catalogue
-from benchmark.download import downloading
+from benchmark.data.cache import content_hash, digest, kept_array
+from benchmark.data.catalogue import LabelledImages, Split, catalogue
+from benchmark.data.download import downloading
+from benchmark.data.drawing.textures import DECISIVE, ground, ground_numbers, inked
 from benchmark.errors import DataError
 from benchmark.seeding import generator
-from benchmark.textures import DECISIVE, ground, ground_numbers, inked
 
 if TYPE_CHECKING:
     import numpy as np

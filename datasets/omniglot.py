@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from benchmark.class_folders import ClassFolders, divided, images_below
-from benchmark.data import catalogue
-from benchmark.download import downloading
+from benchmark.data.catalogue import catalogue
+from benchmark.data.download import downloading
+from benchmark.data.images.class_folders import ClassFolders, divided, images_below
+from benchmark.data.images.listing import Listing
 from benchmark.errors import DataError
-from benchmark.image_listing import Listing
 
 PAGE = "https://github.com/brendenlake/omniglot"
 FOLDER = "omniglot-py"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark.control.world import ControlWorld
-from benchmark.data import catalogue
+from benchmark.data.catalogue import catalogue
+from benchmark.data.control.world import ControlWorld
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from benchmark.control.drawing import Shape
+    from benchmark.data.control.raster import Shape
 
 SPEED = 0.1
 """World units per step at full action."""
@@ -74,7 +74,7 @@ class Reacher(ControlWorld):
         """The wall behind the table, above in the image."""
         import torch
 
-        from benchmark.control.drawing import Box
+        from benchmark.data.control.raster import Box
 
         wall = torch.tensor([0.0, 2.25]), torch.tensor([4.0, 1.5]), torch.tensor([1.0, 0.0])
         centre, half, along = (part.expand(count, 2) for part in wall)
@@ -84,7 +84,7 @@ class Reacher(ControlWorld):
         """The hand covers the mark."""
         import torch
 
-        from benchmark.control.drawing import Disc
+        from benchmark.data.control.raster import Disc
 
         count = len(state["hand"])
         return (

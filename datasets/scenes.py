@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.data import ScriptedDataset, catalogue
+from benchmark.data.catalogue import ScriptedDataset, catalogue
+from benchmark.data.drawing.textures import ground, ground_numbers, inked, lit
+from benchmark.data.drawing.worlds import Range, World
 from benchmark.errors import DataError, UnknownNameError
-from benchmark.textures import ground, ground_numbers, inked, lit
-from benchmark.worlds import Range, World
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -31,7 +31,7 @@ class Look:
     paper: Range = (0.55, 0.75)  # brightness of the ground at its darkest
     relief: Range = (0.10, 0.30)  # how much brighter the ground is at its brightest
     depth: Range = (0.35, 0.65)  # share of the brightness that ink takes away
-    across: Range = (-0.20, 0.20)  # lighting, see benchmark.textures.lit
+    across: Range = (-0.20, 0.20)  # lighting, see benchmark.data.drawing.textures.lit
     down: Range = (-0.20, 0.20)
     noise: Range = (0.01, 0.05)  # standard deviation of the pixels' Gaussian noise
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.cachefile import digest
-from benchmark.data import catalogue
-from benchmark.textures import centres, covered, ground, ground_numbers
-from benchmark.worlds import Range, World
+from benchmark.data.cache import digest
+from benchmark.data.catalogue import catalogue
+from benchmark.data.drawing.textures import centres, covered, ground, ground_numbers
+from benchmark.data.drawing.worlds import Range, World
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.data import catalogue
-from benchmark.textures import centres
-from benchmark.worlds import Range, World
+from benchmark.data.catalogue import catalogue
+from benchmark.data.drawing.textures import centres
+from benchmark.data.drawing.worlds import Range, World
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

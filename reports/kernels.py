@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmark.throughput.comparison import Comparison, Run
-from reports.figures.canvas import INK, MUTED, bare, log_scale, look, new, svg
+from benchmark.results.throughput import Comparison, Run
+from reports.drawing.canvas import INK, MUTED, bare, log_scale, look, new, svg
 
 _RAW, _RELATIVE = "#9AA5B1", "#0B6E99"
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.ranking import Table, tables
-from benchmark.store import Scan, Store
-from reports import markdown, output
+from benchmark.results.ranking import Table, tables
+from benchmark.results.store import Scan, Store
+from reports.site import output
+from reports.tables import markdown
 
 PAGE, MARKDOWN, CSV = "index.html", "leaderboard.md", "leaderboard.csv"
 
@@ -26,7 +27,7 @@ class Report:
 def gather(roots: Iterable[Path]) -> Scan:
     """Read the stores under `roots` as one; a folder that does not exist is an empty store.
 
-    A record that lies in two stores counts once (`benchmark.ranking.tables`). Raises StoreError if a root is a file.
+    A record that lies in two stores counts once (`ranking.tables`). Raises StoreError if a root is a file.
     """
     scans = [Store(root).scan() for root in roots]
     return Scan(
@@ -42,7 +43,9 @@ def build(scan: Scan, out: Path, *, command: str = "heptathlon report") -> Repor
     alone. Raises StoreError if `out` cannot be written, or holds a file of ours' name that no report wrote.
     """
     # Imported here: matplotlib and polars take most of a second, which terminal tables need not wait for.
-    from reports import figures, frames, page
+    from reports import figures
+    from reports.site import page
+    from reports.tables import frames
 
     ranked = tables(scan.records)
     output.check(out, (PAGE, MARKDOWN, CSV))

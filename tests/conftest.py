@@ -10,23 +10,35 @@ from typing import Any
 
 import pytest
 
-from benchmark import plugins
-from benchmark.data import catalogue
-from benchmark.record import Record
+from benchmark import identity, plugins
+from benchmark.data.catalogue import catalogue
+from benchmark.plugins import loading, reading
+from benchmark.results.record import Record
 from benchmark.tasks import all_tracks
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-_REAL_DATA = os.environ.get("HEPTATHLON_DATA")
+from tests.places import REPOSITORY
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Point cache and data at folders of this session, before any test module loads a plug-in."""
+    """Point cache and data at folders of this session, before any test module loads a plug-in.
+
+    Processes of one session share them, so that fonts are rendered and networks are trained once.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
     folder = tempfile.TemporaryDirectory(prefix="heptathlon-tests-")
     config.add_cleanup(folder.cleanup)
+    os.environ.setdefault("HEPTATHLON_REAL_DATA", os.environ.get("HEPTATHLON_DATA", ""))
     for variable, name in (("HEPTATHLON_CACHE", "cache"), ("HEPTATHLON_DATA", "data")):
         path = Path(folder.name) / name
         path.mkdir()
         os.environ[variable] = str(path)
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache, and with it locks, that no other process of the session knows."""
+    monkeypatch.setenv("HEPTATHLON_CACHE", str(tmp_path / "own-cache"))
+    return tmp_path / "own-cache"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,23 +53,22 @@ def _plugins() -> None:
 @pytest.fixture
 def registries() -> Iterator[None]:
     """Forget afterwards what the test registers."""
-    from benchmark.provenance import origin_code
-
-    tracks = {track: dict(track.entries) for track in all_tracks()}
-    datasets, loaded = dict(catalogue.entries), set(plugins._loaded)
+    tracks = {track: (dict(track.entries), dict(track.classes)) for track in all_tracks()}
+    datasets, known = dict(catalogue.entries), [(each, set(each)) for each in (loading._loaded, reading._read)]
     yield
-    for track, entries in tracks.items():
-        track.entries = entries
+    for track, (entries, classes) in tracks.items():
+        track.entries, track.classes = entries, classes
     catalogue.entries = datasets
-    plugins._loaded.clear()
-    plugins._loaded.update(loaded)
-    origin_code.cache_clear()
+    for each, before in known:
+        each.clear()
+        each.update(before)
+    identity.forget()
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of the real datasets, for tests marked `real_data`."""
-    path = Path(_REAL_DATA) if _REAL_DATA else REPOSITORY.parent / "shared" / "data"
+    path = Path(os.environ["HEPTATHLON_REAL_DATA"] or REPOSITORY.parent / "shared" / "data")
     if not path.is_dir():
         pytest.skip("no real data here: name their folder in HEPTATHLON_DATA")
     return path

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from benchmark import plugins
-from benchmark.data import catalogue
+from benchmark.data.catalogue import catalogue
+from benchmark.plugins import loading
+from tests.places import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[1]
 
-
-def python(code: str, *, path: str = "", cwd: Path = ROOT) -> str:
+def python(code: str, *, path: str = "", cwd: Path = REPOSITORY) -> str:
     """Run code in a fresh interpreter that starts in the checkout, and return what it prints."""
     environment = os.environ | {"PYTHONPATH": path, "PYTHONWARNINGS": "error"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd, env=environment)
@@ -28,8 +28,8 @@ def test_our_datasets_do_not_shadow_the_package_of_that_name(tmp_path: Path) -> 
     (tmp_path / "datasets" / "__init__.py").write_text("def load_dataset(): return 'from the hub'\n")
     code = (
         "import datasets; print(datasets.load_dataset(), datasets.__file__)\n"
-        "from benchmark import data, plugins; assert plugins.load_datasets() == []\n"
-        "print(*sorted(data.catalogue.entries))\n"
+        "from benchmark import plugins; assert plugins.load_datasets() == []\n"
+        "from benchmark.data.catalogue import catalogue; print(*sorted(catalogue.entries))\n"
         "import datasets as again; assert again is datasets\n"
     )
     first, names = python(code, path=str(tmp_path)).splitlines()
@@ -39,8 +39,8 @@ def test_our_datasets_do_not_shadow_the_package_of_that_name(tmp_path: Path) -> 
 
 def test_no_plugin_is_importable_by_name() -> None:
     assert not [name for name in sys.modules if name.startswith(("methods.", "datasets."))]
-    assert plugins.bundled("methods") == ROOT / "methods"
-    assert plugins.bundled("datasets") == ROOT / "datasets"
+    assert plugins.bundled("methods") == REPOSITORY / "methods"
+    assert plugins.bundled("datasets") == REPOSITORY / "datasets"
     assert type(catalogue.find("glyphs").dataset).__module__.startswith("_heptathlon_plugin_")
 
 
@@ -52,9 +52,10 @@ def loaded_by(module: str) -> set[str]:
 @pytest.mark.parametrize(
     "modules",
     [
-        "benchmark.record, benchmark.store, benchmark.stats, benchmark.ranking, benchmark.job, benchmark.errors",
-        "benchmark.device, benchmark.seeding, benchmark.data, benchmark.source, benchmark.plugins, benchmark.measure",
-        "reports, reports.terminal, reports.figures",
+        ", ".join(f"benchmark.results.{name}" for name in ("record", "store", "stats", "ranking", "job", "throughput")),
+        "benchmark.machine.device, benchmark.machine.meters, benchmark.machine.locks, benchmark.seeding",
+        "benchmark.data.catalogue, benchmark.data.source, benchmark.plugins, benchmark.identity, benchmark.errors",
+        "reports, reports.tables.terminal, reports.figures",
     ],
 )
 def test_records_and_reports_need_no_torch(modules: str) -> None:
@@ -68,5 +69,5 @@ def test_the_command_line_starts_light() -> None:
 
 
 def test_the_plugins_that_are_found_are_the_files_that_are_there() -> None:
-    origins = {str(path) for kind in ("methods", "datasets") for path in (ROOT / kind).rglob("*.py")}
-    assert origins <= plugins._loaded
+    origins = {str(path) for kind in ("methods", "datasets") for path in (REPOSITORY / kind).rglob("*.py")}
+    assert origins <= loading._loaded

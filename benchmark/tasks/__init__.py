@@ -1,4 +1,4 @@
-"""The tasks, one file each: its docstring is the rule book. Dropping a file in makes a task."""
+"""The tasks, a folder each, whose docstring is the rule book. Dropping a folder in makes a task."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import lru_cache
 from typing import Any
 
 from benchmark.errors import unknown
-from benchmark.task import Task, Track
+from benchmark.tasks.track import Task, Track
 
 
 @lru_cache(maxsize=1)
 def all_tasks() -> tuple[Task, ...]:
     """Every task, by name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
     return tuple(importlib.import_module(f"{__name__}.{name}").task for name in names)
 
 

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark import episodes
-from benchmark.episodes import Episodes
 from benchmark.seeding import generator, numpy_generator
+from benchmark.tasks.few_shot import episodes
+from benchmark.tasks.few_shot.episodes import Episodes
 
 Array = NDArray[np.float64]
 

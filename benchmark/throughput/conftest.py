@@ -5,17 +5,19 @@ pytest-benchmark's own facts about the machine are left out of the JSON: they ho
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark import device, plugins, provenance
-from benchmark.throughput.comparison import FORMAT, MOMENTS
+from benchmark import identity
+from benchmark.machine.backends import cpu
+from benchmark.machine.device import describe
+from benchmark.results.throughput import FORMAT, MOMENTS
+from benchmark.running import provenance
+from benchmark.throughput import plugged
 
 _HERE = Path(__file__).parent
 
@@ -39,45 +41,34 @@ def all_cores() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(device.available_cores())
+    torch.set_num_threads(cpu.available_cores())
     yield
     torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)
-def _work(request: pytest.FixtureRequest) -> None:
+def _work(request: pytest.FixtureRequest) -> Iterator[None]:
     """Note what decides a kernel's time, besides the machine."""
     if "benchmark" not in request.fixturenames:
+        yield
         return
     import torch
 
     benchmark: BenchmarkFixture = request.getfixturevalue("benchmark")
     item: Any = request.node
     parameters: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+    plugged.noted()
+    yield
     benchmark.extra_info["work"] = {
-        "code": code(item.path),
+        "code": code(item.path, plugged.noted()),
         "shapes": ", ".join(f"{name}={value}" for name, value in sorted(parameters.items()) if name != "moment"),
         "precision": f"{str(torch.get_default_dtype()).removeprefix('torch.')}, {torch.get_float32_matmul_precision()}",
     }
 
 
-@lru_cache
-def code(path: Path) -> str:
-    """Hash of a benchmark's file and, unless it holds the anchors, of all code that it may measure."""
-    files = [path]
-    if path.stem != "test_anchors":
-        folders = (_HERE.parent, plugins.bundled("methods"), plugins.bundled("datasets"))
-        inside = {_HERE, *folders[1:]}  # in a wheel, plug-ins lie inside the package
-        files += [
-            file
-            for folder in folders
-            for file in sorted(folder.rglob("*.py"))
-            if folder in inside or not inside & set(file.parents)
-        ]
-    digest = hashlib.blake2b(digest_size=8)
-    for file in files:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
+def code(path: Path, origins: Iterable[str]) -> str:
+    """Hash of what a benchmark's file reaches, and the plug-ins that it measured."""
+    return identity.digest(path, *map(Path, origins))
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
@@ -85,6 +76,6 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     machine_info.clear()
     machine_info["heptathlon"] = {
         "format": FORMAT,
-        "device": device.describe("cpu").model_dump(),
+        "device": describe("cpu").model_dump(),
         "software": provenance.software().model_dump(),
     }

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from benchmark.errors import HeptathlonError, StoreError, UsageError
-from benchmark.throughput import comparison
+from benchmark.results import throughput
 
 _PACKAGE = Path(__file__).parent
 _FAILED = 1
@@ -33,7 +33,7 @@ def run(out: Path, *, only: str = "") -> int:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".heptathlon-") as folder:
             stored = Path(folder) / "run.json"
             code = subprocess.run(_command(stored, only), env=_environment(), check=False).returncode
-            if code == _NOTHING or (only and stored.is_file() and not comparison.load(stored).kernels):
+            if code == _NOTHING or (only and stored.is_file() and not throughput.load(stored).kernels):
                 raise UsageError(f"no kernel matches {only!r}; heptathlon throughput without --only runs all")
             if code not in (0, _FAILED) or not stored.is_file():
                 raise HeptathlonError(f"the suite broke off (pytest's exit code {code}); what it said stands above")
@@ -51,6 +51,7 @@ def _command(stored: Path, only: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, where the package that runs now is the one that is imported."""
-    paths = [str(_PACKAGE.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    """Ours, where the package that runs now is the one that is imported; a worker of pytest-xdist times nothing."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    paths = [str(_PACKAGE.parent.parent), *filter(None, [ours.get("PYTHONPATH")])]
+    return ours | {"PYTHONPATH": os.pathsep.join(paths)}

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
+from benchmark.results.throughput import MOMENTS
 from benchmark.seeding import generator
-from benchmark.throughput.comparison import MOMENTS
 
 pytestmark = pytest.mark.usefixtures("all_cores")
 

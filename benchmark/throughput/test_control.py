@@ -13,10 +13,11 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from benchmark import device, plugins
-from benchmark.control.shifts import Shift
-from benchmark.data import ControlDataset, catalogue
-from benchmark.models.pixel_policy import Architecture, PixelPolicy, copied
+from benchmark.data.catalogue import ControlDataset
+from benchmark.data.control.shifts import Shift
+from benchmark.machine.backends import cpu
+from benchmark.tasks.test_time_shift.pixel_policy import Architecture, PixelPolicy, copied
+from benchmark.throughput import plugged
 
 COPIES, STEPS = 256, 10
 EPISODES, CROPS = 40, 32
@@ -26,7 +27,6 @@ PLAN = Architecture(channels=9, size=32, crop=28, actions=2, filters=16, shared=
 @pytest.fixture(scope="module", autouse=True)
 def threads() -> Iterator[None]:
     """Leave the number of threads as it was."""
-    plugins.load_datasets()
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -39,8 +39,8 @@ def threads() -> Iterator[None]:
 @pytest.mark.parametrize("form", ["all cores", "one thread"])
 def test_frames(benchmark: BenchmarkFixture, name: str, size: int, kind: str, form: str) -> None:
     """`lighting` is the dearest shift: one more pass over every frame."""
-    torch.set_num_threads(1 if benchmark.disabled or form == "one thread" else device.available_cores())
-    world = catalogue.find(name).dataset
+    torch.set_num_threads(1 if benchmark.disabled or form == "one thread" else cpu.available_cores())
+    world = plugged.dataset(name)
     assert isinstance(world, ControlDataset)
     env = world.environment(count=COPIES, size=size, horizon=STEPS, shift=Shift(kind))
     actions = torch.zeros(COPIES, env.actions)
@@ -83,7 +83,7 @@ def _adapted(before: Tensor, after: Tensor, places: Tensor) -> Tensor:
 @pytest.mark.parametrize("form", ["grouped, on one thread", "grouped", "one episode after the other"])
 def test_adaptation(benchmark: BenchmarkFixture, form: str) -> None:
     """The grouped form on one thread is what a contestant does."""
-    torch.set_num_threads(1 if benchmark.disabled or form.endswith("one thread") else device.available_cores())
+    torch.set_num_threads(1 if benchmark.disabled or form.endswith("one thread") else cpu.available_cores())
     rng = torch.Generator().manual_seed(0)
     before, after = torch.randint(256, (2, EPISODES, 1, 9, 32, 32), generator=rng, dtype=torch.uint8)
     places = torch.randint(PLAN.places, (2, EPISODES, 1, CROPS), generator=rng)

@@ -13,13 +13,14 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark import plugins
-from benchmark.corruptions import HELD_OUT, NAMES, SEVERITIES, corrupt
 from benchmark.seeding import generator
-from benchmark.tasks.test_time_shift import AdaptationSetup, corruption
+from benchmark.tasks.test_time_shift import corruption
+from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
+from benchmark.tasks.test_time_shift.corruptions import HELD_OUT, NAMES, SEVERITIES, corrupt
+from benchmark.throughput import plugged
 
 _SETUP = AdaptationSetup(
-    seed=0, track=corruption.name, device_name="cpu", image_shape=(3, 32, 32), classes=10, widths=(16, 32, 64),
+    seed=0, track=corruption.track.name, device_name="cpu", image_shape=(3, 32, 32), classes=10, widths=(16, 32, 64),
     blocks=1, mean=(0.5,) * 3, std=(0.25,) * 3, batch_size=200,
 )  # fmt: skip
 _METHODS = ("source", "batch-norm", "tent", "pseudo-label", "eata", "sar", "memo")
@@ -27,8 +28,7 @@ _METHODS = ("source", "batch-norm", "tent", "pseudo-label", "eata", "sar", "memo
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """One thread, and the methods."""
-    plugins.load_methods()
+    """As the judge and contestants have."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -57,7 +57,7 @@ def test_adaptation(benchmark: BenchmarkFixture, name: str) -> None:
     """Answer and step of one batch; `source` is the plain answer. The network is a ResNet-8 of widths 16, 32, 64."""
     count = 10 if benchmark.disabled else _SETUP.batch_size
     images = torch.rand(count, 3, 32, 32, generator=generator(0, "batch"))
-    method: Any = corruption.find(name).factory(_SETUP)
+    method: Any = plugged.method(corruption.track.name, name)(_SETUP)
     method.begin(_SETUP.model().state_dict(), images)
     scores = benchmark.pedantic(method.adapt, args=(images,), rounds=5, warmup_rounds=2)  # type: ignore[no-untyped-call]
     if benchmark.stats:

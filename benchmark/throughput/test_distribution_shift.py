@@ -13,10 +13,11 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from benchmark import attacks, grouping, plugins
 from benchmark.seeding import generator
-from benchmark.shift import Trainer
-from benchmark.tasks.distribution_shift import ShiftSetup, label_noise
+from benchmark.tasks.distribution_shift import attacks, grouping, label_noise
+from benchmark.tasks.distribution_shift.learner import ShiftLearner
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
+from benchmark.throughput import plugged
 
 MLP = ShiftSetup(
     seed=0, track="distribution_shift.label_noise", device_name="cpu", network="mlp", image_shape=(1, 28, 28),
@@ -32,10 +33,8 @@ CONVNET = replace(MLP, network="convnet", image_shape=(1, 14, 14))
 
 @pytest.fixture(scope="module", autouse=True)
 def ready() -> None:
-    """Contestants have one thread each; methods are loaded."""
+    """Contestants have one thread each."""
     torch.set_num_threads(1)
-    plugins.load_datasets()
-    plugins.load_methods()
 
 
 def _data(setup: ShiftSetup, count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -57,14 +56,14 @@ def _begun(method: Any, setup: ShiftSetup) -> Any:
 def test_step(benchmark: BenchmarkFixture, form: str, network: str) -> None:
     """One minibatch of 128; SAM's step holds two gradients, and should cost little more than two steps of SGD."""
     setup = SETUPS[network]
-    sam = label_noise.find("sam").factory
+    sam = plugged.method(label_noise.track.name, "sam")
     forms: dict[str, Callable[[], Any]] = {
-        "sgd": lambda: Trainer(setup),
+        "sgd": lambda: ShiftLearner(setup),
         "sam": lambda: sam(setup),
         "sam, parts of 32": lambda: sam(setup, sharpness_examples=32),
     }
     batch = _data(setup, setup.batch_size)
-    plain, flat = _begun(Trainer(setup), setup), _begun(sam(setup, rho=0.0), setup)
+    plain, flat = _begun(ShiftLearner(setup), setup), _begun(sam(setup, rho=0.0), setup)
     for method in (plain, flat):
         method.update(*batch)
     assert all(map(torch.equal, plain.model.parameters(), flat.model.parameters()))  # radius 0 is the base optimiser
@@ -80,7 +79,10 @@ def test_step(benchmark: BenchmarkFixture, form: str, network: str) -> None:
 def test_sam_against_sgd(benchmark: BenchmarkFixture, network: str) -> None:
     """Steps of both in turn, so that whatever else the machine does slows both; extra_info has the ratio of medians."""
     setup = SETUPS[network]
-    plain, sharp = _begun(Trainer(setup), setup), _begun(label_noise.find("sam").factory(setup), setup)
+    plain, sharp = (
+        _begun(ShiftLearner(setup), setup),
+        _begun(plugged.method(label_noise.track.name, "sam")(setup), setup),
+    )
     batch = _data(setup, setup.batch_size)
     seconds: list[float] = []
 

@@ -11,17 +11,17 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from benchmark import device, plugins
-from benchmark.episodes import Episodes
-from benchmark.tasks.few_shot import EpisodeSetup, novel_classes
-from benchmark.throughput import calibration
+from benchmark.machine.backends import cpu
+from benchmark.tasks.few_shot import novel_classes
+from benchmark.tasks.few_shot.episodes import Episodes
+from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
+from benchmark.throughput import calibration, plugged
 from benchmark.throughput.calibration import World
 
 
 @pytest.fixture(scope="module", autouse=True)
 def ready(all_cores: None) -> None:
     """As many threads as there are cores; numpy and scikit-learn take them by themselves."""
-    plugins.load_methods()
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def world() -> World:
 
 def _batched(world: World, drawn: Episodes) -> Tensor:
     setup = EpisodeSetup(0, "few_shot.novel_classes", "cpu", 5, calibration.DIMENSIONS, calibration.BASE)
-    method = novel_classes.find("dc").factory(setup, samples=500)
+    method = plugged.method(novel_classes.track.name, "dc")(setup, samples=500)
     method.observe(world.base, world.base_labels)
     support, labels = drawn.shots(1)
     answers: Tensor = method.classify(world.pool[support], labels, world.pool[drawn.queries])
@@ -61,7 +61,7 @@ def test_sixty_episodes(benchmark: BenchmarkFixture, world: World, form: str) ->
         pytest.skip("a minute, for no measurement: tests/methods/few_shot compares the forms")
     drawn = world.episodes(60)
     if form.startswith("batched"):
-        torch.set_num_threads(1 if form.endswith("one thread") else device.available_cores())
+        torch.set_num_threads(1 if form.endswith("one thread") else cpu.available_cores())
         answers = benchmark.pedantic(_batched, args=(world, drawn), rounds=3)  # type: ignore[no-untyped-call]
     else:
         answers = benchmark.pedantic(calibration.literal, args=(world, drawn, 1), rounds=1)  # type: ignore[no-untyped-call]
@@ -72,7 +72,7 @@ def test_sixty_episodes(benchmark: BenchmarkFixture, world: World, form: str) ->
 @pytest.mark.benchmark(group="distribution calibration: 600 episodes")
 def test_six_hundred_episodes(benchmark: BenchmarkFixture, world: World) -> None:
     """The batched form at the usual number of episodes, on all cores."""
-    torch.set_num_threads(device.available_cores())
+    torch.set_num_threads(cpu.available_cores())
     count = 60 if benchmark.disabled else 600
     drawn = world.episodes(count)
     answers = benchmark.pedantic(_batched, args=(world, drawn), rounds=3)  # type: ignore[no-untyped-call]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import ModuleType
 
@@ -13,31 +14,26 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from benchmark import plugins
 from benchmark.seeding import generator
-from benchmark.tasks import find_track
+from benchmark.throughput import plugged
 
 INPUTS, OUTPUTS, BATCH, RANK = 784, 100, 10, 400
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def gpm() -> ModuleType:
     """The plug-in's module, which is not importable by name."""
     return _module("gpm")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ogd() -> ModuleType:
     """See `gpm`."""
     return _module("ogd")
 
 
 def _module(name: str) -> ModuleType:
-    import sys
-
-    plugins.load_datasets()
-    plugins.load_methods()
-    return sys.modules[find_track("forgetting.permuted").find(name).factory.__module__]
+    return sys.modules[plugged.method("forgetting.permuted", name).__module__]
 
 
 @pytest.fixture(scope="module", autouse=True)

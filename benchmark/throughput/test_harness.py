@@ -6,24 +6,25 @@ import psutil
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark import forkserver, plugins
-from benchmark.contestant import Limits
-from benchmark.job import Job
-from benchmark.record import Record
-from benchmark.runner import Conditions, Plan, run_job
+from benchmark.contestant.remote import Limits
+from benchmark.processes import forkserver
+from benchmark.results.job import Job
+from benchmark.results.record import Record
+from benchmark.running.plan import Conditions, Plan
+from benchmark.running.runner import run_job
+from benchmark.throughput import plugged
 
 
 @pytest.fixture(scope="module", autouse=True)
 def ready() -> None:
     """Plug-ins are loaded and the fork server runs, once per run and not per job."""
     forkserver.start()
-    plugins.load_datasets()
-    plugins.load_methods()
     _run("forgetting.permuted", "smoke")
 
 
 def _run(track: str, tier: str) -> Record:
     limits = Limits(seconds=300, bytes=int(psutil.virtual_memory().total) // 2)
+    plugged.method(track, "gpm")
     plan = Plan.of(Job(track, "gpm", tier, 0))
     return run_job(plan, Conditions("cpu", limits), threads=1, alone=True)
 

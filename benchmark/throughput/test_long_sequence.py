@@ -16,13 +16,21 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from benchmark import plugins
-from benchmark.attention.features import EluPlusOne, Exponential, FeatureMap, Rectified, Trigonometric, orthogonal
-from benchmark.attention.linear import attend, read_on
-from benchmark.attention.softmax import exact
-from benchmark.attention.tiles import CHUNK, State
 from benchmark.seeding import generator
-from benchmark.tasks.long_sequence import EncodeSetup, encode
+from benchmark.tasks.long_sequence import encode
+from benchmark.tasks.long_sequence.attention.features import (
+    EluPlusOne,
+    Exponential,
+    FeatureMap,
+    Rectified,
+    Trigonometric,
+    orthogonal,
+)
+from benchmark.tasks.long_sequence.attention.linear import attend, read_on
+from benchmark.tasks.long_sequence.attention.softmax import exact
+from benchmark.tasks.long_sequence.attention.tiles import CHUNK, State
+from benchmark.tasks.long_sequence.encode import EncodeSetup
+from benchmark.throughput import plugged
 
 LENGTH, HEADS, DIM = 8192, 8, 64
 BRIEF = 256
@@ -120,9 +128,8 @@ def test_forward(benchmark: BenchmarkFixture, kernel: str, causal: bool) -> None
 @pytest.mark.parametrize("method", SEEN)
 def test_others(benchmark: BenchmarkFixture, method: str) -> None:
     """Attentions that have no causal form, as their methods have it."""
-    plugins.load_methods()
     length = BRIEF if benchmark.disabled else LENGTH
-    attention = encode.find(method).factory(EncodeSetup(0, encode.name, "cpu", 1, HEADS, DIM))
+    attention = plugged.method(encode.track.name, method)(EncodeSetup(0, encode.track.name, "cpu", 1, HEADS, DIM))
     q, k, v = inputs(length)
     out = benchmark(attention.forward, q, k, v)
     _note(benchmark, method, length, causal=False)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from benchmark import attacks
-from benchmark.shift import Trainer
-from benchmark.tasks.distribution_shift import ShiftSetup, adversarial
+from benchmark.tasks.distribution_shift import adversarial, attacks
+from benchmark.tasks.distribution_shift.learner import ShiftLearner
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 
-@adversarial.method("adversarial-training", role="reference", paper="arXiv:1706.06083")
-class AdversarialTraining(Trainer):
+@adversarial.track.method("adversarial-training", role="reference", paper="arXiv:1706.06083")
+class AdversarialTraining(ShiftLearner):
     """steps: of the attack in training, in the ball of the setup's radius."""
 
     def __init__(self, setup: ShiftSetup, *, steps: int = 3) -> None:
@@ -23,7 +23,7 @@ class AdversarialTraining(Trainer):
         self._steps = steps
 
     def loss(self, images: Tensor, labels: Tensor, places: Tensor) -> Tensor:
-        """See `Trainer.loss`."""
+        """See `ShiftLearner.loss`."""
         self.model.eval()
         moved = attacks.pgd(
             self.model,

@@ -11,14 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.grouping import GroupTrainer, balanced
-from benchmark.tasks.distribution_shift import ShiftSetup, spurious
+from benchmark.tasks.distribution_shift import spurious
+from benchmark.tasks.distribution_shift.grouping import SpuriousGroupLearner, balanced
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 _WIDTHS = (1.0, 5.0, 10.0)  # of the radial kernels, as released
 
 
-@spurious.method("cmmd", role="baseline", paper="OpenReview b9PoimzZFJ")
-class ConditionalMMD(GroupTrainer):
+@spurious.track.method("cmmd", role="baseline", paper="OpenReview b9PoimzZFJ")
+class ConditionalMMD(SpuriousGroupLearner):
     """weight: of the penalty, the best at this size in a pilot on other seeds;  ramp: epochs until it is reached."""
 
     def __init__(self, setup: ShiftSetup, *, weight: float = 1.0, ramp: float = 3.0, reference_steps: int = 64) -> None:
@@ -26,7 +27,7 @@ class ConditionalMMD(GroupTrainer):
         self._weight = weight
 
     def group_loss(self, features: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
-        """See `GroupTrainer.group_loss`."""
+        """See `SpuriousGroupLearner.group_loss`."""
         loss = balanced(F.cross_entropy(self.model.head(features), labels, reduction="none"), groups)
         return loss + self.ramped(self._weight) * discrepancy(features, labels, groups, self.setup.classes)
 

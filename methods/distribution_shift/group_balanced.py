@@ -8,14 +8,14 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.grouping import GroupTrainer, balanced
 from benchmark.tasks.distribution_shift import spurious
+from benchmark.tasks.distribution_shift.grouping import SpuriousGroupLearner, balanced
 
 
-@spurious.method("group-balanced", role="baseline", paper="OpenReview b9PoimzZFJ")
-class GroupBalanced(GroupTrainer):
+@spurious.track.method("group-balanced", role="baseline", paper="OpenReview b9PoimzZFJ")
+class GroupBalanced(SpuriousGroupLearner):
     """Section 4 of the paper of PGI, without its penalty."""
 
     def group_loss(self, features: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
-        """See `GroupTrainer.group_loss`."""
+        """See `SpuriousGroupLearner.group_loss`."""
         return balanced(F.cross_entropy(self.model.head(features), labels, reduction="none"), groups)

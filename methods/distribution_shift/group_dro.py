@@ -12,12 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.grouping import GroupTrainer, group_means
-from benchmark.tasks.distribution_shift import ShiftSetup, spurious
+from benchmark.tasks.distribution_shift import spurious
+from benchmark.tasks.distribution_shift.grouping import SpuriousGroupLearner, group_means
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 
-@spurious.method("group-dro", role="baseline", paper="arXiv:1911.08731")
-class GroupDRO(GroupTrainer):
+@spurious.track.method("group-dro", role="baseline", paper="arXiv:1911.08731")
+class GroupDRO(SpuriousGroupLearner):
     """step_size: eta of the weights, the best at this size in a pilot on other seeds (the paper: 0.01)."""
 
     def __init__(self, setup: ShiftSetup, *, step_size: float = 0.1, reference_steps: int = 64) -> None:
@@ -30,7 +31,7 @@ class GroupDRO(GroupTrainer):
         self.weights = torch.full((2,), 0.5, device=images.device)
 
     def update(self, images: Tensor, labels: Tensor, places: Tensor) -> None:
-        """See `Trainer.update`: once groups are known, on as many examples drawn half from each."""
+        """See `ShiftLearner.update`: once groups are known, on as many examples drawn half from each."""
         if self.grouped:
             places = self.halves(len(places))
             images, labels = self.images[places], self.labels[places]
@@ -47,7 +48,7 @@ class GroupDRO(GroupTrainer):
         return torch.cat(parts)[:count] if len(parts) == 1 else torch.cat(parts)
 
     def group_loss(self, features: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
-        """See `GroupTrainer.group_loss`: the risk under the weights after their own step."""
+        """See `SpuriousGroupLearner.group_loss`: the risk under the weights after their own step."""
         risks, _ = group_means(F.cross_entropy(self.model.head(features), labels, reduction="none"), groups)
         self.weights = raised(self.weights, risks.detach(), self._step_size)
         return self.weights @ risks

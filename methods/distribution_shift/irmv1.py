@@ -10,12 +10,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.grouping import GroupTrainer, balanced, dummy_gradients
-from benchmark.tasks.distribution_shift import ShiftSetup, spurious
+from benchmark.tasks.distribution_shift import spurious
+from benchmark.tasks.distribution_shift.grouping import SpuriousGroupLearner, balanced, dummy_gradients
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 
-@spurious.method("irmv1", role="baseline", paper="arXiv:1907.02893")
-class IRMv1(GroupTrainer):
+@spurious.track.method("irmv1", role="baseline", paper="arXiv:1907.02893")
+class IRMv1(SpuriousGroupLearner):
     """weight: of the penalty, the best at this size in a pilot on other seeds;  ramp: epochs until it is reached."""
 
     def __init__(self, setup: ShiftSetup, *, weight: float = 1.0, ramp: float = 3.0, reference_steps: int = 64) -> None:
@@ -23,7 +24,7 @@ class IRMv1(GroupTrainer):
         self._weight = weight
 
     def group_loss(self, features: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
-        """See `GroupTrainer.group_loss`."""
+        """See `SpuriousGroupLearner.group_loss`."""
         scores = self.model.head(features)
         weight = self.ramped(self._weight)
         risk = balanced(F.cross_entropy(scores, labels, reduction="none"), groups)

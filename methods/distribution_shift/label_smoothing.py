@@ -8,13 +8,14 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.shift import Trainer
-from benchmark.tasks.distribution_shift import ShiftSetup, adversarial, label_noise
+from benchmark.tasks.distribution_shift import adversarial, label_noise
+from benchmark.tasks.distribution_shift.learner import ShiftLearner
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 
-@label_noise.method("label-smoothing", role="baseline", paper="arXiv:1512.00567")
-@adversarial.method("label-smoothing", role="baseline", paper="arXiv:1512.00567")
-class LabelSmoothing(Trainer):
+@label_noise.track.method("label-smoothing", role="baseline", paper="arXiv:1512.00567")
+@adversarial.track.method("label-smoothing", role="baseline", paper="arXiv:1512.00567")
+class LabelSmoothing(ShiftLearner):
     """smoothing: share of the target that is spread over all classes evenly (the paper: 0.1)."""
 
     def __init__(self, setup: ShiftSetup, *, smoothing: float = 0.1) -> None:
@@ -22,5 +23,5 @@ class LabelSmoothing(Trainer):
         self._smoothing = smoothing
 
     def loss(self, images: Tensor, labels: Tensor, places: Tensor) -> Tensor:
-        """See `Trainer.loss`."""
+        """See `ShiftLearner.loss`."""
         return F.cross_entropy(self.model(images), labels, label_smoothing=self._smoothing)

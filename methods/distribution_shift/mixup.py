@@ -15,13 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.seeding import numpy_generator
-from benchmark.shift import Trainer
-from benchmark.tasks.distribution_shift import ShiftSetup, adversarial, label_noise, spurious
+from benchmark.tasks.distribution_shift import adversarial, label_noise, spurious
+from benchmark.tasks.distribution_shift.learner import ShiftLearner
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 
-@adversarial.method("mixup", paper="arXiv:2010.04819")
-@spurious.method("mixup", role="baseline", paper="arXiv:1710.09412")
-class Mixup(Trainer):
+@adversarial.track.method("mixup", paper="arXiv:2010.04819")
+@spurious.track.method("mixup", role="baseline", paper="arXiv:1710.09412")
+class Mixup(ShiftLearner):
     """alpha: of Beta(alpha, alpha), from which each minibatch draws one lam (both papers: 1); 0 mixes nothing."""
 
     def __init__(self, setup: ShiftSetup, *, alpha: float = 1.0) -> None:
@@ -35,7 +36,7 @@ class Mixup(Trainer):
         self._partners = self.setup.generator("mixup")
 
     def loss(self, images: Tensor, labels: Tensor, places: Tensor) -> Tensor:
-        """See `Trainer.loss`: partners are a permutation of the minibatch, lam is as drawn (released code)."""
+        """See `ShiftLearner.loss`: partners are a permutation of the minibatch, lam is as drawn (released code)."""
         if not self._alpha:
             return super().loss(images, labels, places)
         share = float(self._shares.beta(self._alpha, self._alpha))
@@ -48,7 +49,7 @@ class Mixup(Trainer):
         return scores
 
 
-@label_noise.method("mixup", role="baseline", paper="arXiv:1710.09412")
+@label_noise.track.method("mixup", role="baseline", paper="arXiv:1710.09412")
 class StrongMixup(Mixup):
     """alpha: large, lam near a half, which the paper prefers under label noise (table 2: 8 at 20 %, 32 at 50 %)."""
 
@@ -56,7 +57,7 @@ class StrongMixup(Mixup):
         super().__init__(setup, alpha=alpha)
 
 
-@adversarial.method("manifold-mixup", role="baseline", paper="arXiv:1806.05236")
+@adversarial.track.method("manifold-mixup", role="baseline", paper="arXiv:1806.05236")
 class ManifoldMixup(Mixup):
     """alpha: of the beta distribution (the paper: 2). Layers: all of the body that have weights, the first of which is
     entered by the images (the paper: the input and the first two blocks of a residual network).

@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.grouping import GroupTrainer
-from benchmark.tasks.distribution_shift import ShiftSetup, spurious
+from benchmark.tasks.distribution_shift import spurious
+from benchmark.tasks.distribution_shift.grouping import SpuriousGroupLearner
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 
-@spurious.method("reweight", role="baseline", paper="OpenReview b9PoimzZFJ")
-class Reweight(GroupTrainer):
+@spurious.track.method("reweight", role="baseline", paper="OpenReview b9PoimzZFJ")
+class Reweight(SpuriousGroupLearner):
     """weight: lambda at the end of the ramp, the best at this size in a pilot on other seeds;  ramp: in epochs."""
 
     def __init__(
@@ -25,7 +26,7 @@ class Reweight(GroupTrainer):
         self._weight = weight
 
     def group_loss(self, features: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
-        """See `GroupTrainer.group_loss`."""
+        """See `SpuriousGroupLearner.group_loss`."""
         losses = F.cross_entropy(self.model.head(features), labels, reduction="none")
         weights = torch.where(groups == 1, 1.0, 1 / (1 + self.ramped(self._weight)))
         return (weights * losses).sum() / weights.sum()

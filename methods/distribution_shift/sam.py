@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from benchmark.shift import Trainer
-from benchmark.tasks.distribution_shift import ShiftSetup, adversarial, label_noise, spurious
+from benchmark.tasks.distribution_shift import adversarial, label_noise, spurious
+from benchmark.tasks.distribution_shift.learner import ShiftLearner
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 
-@label_noise.method("sam", paper="arXiv:2010.01412")
-class SAM(Trainer):
+@label_noise.track.method("sam", paper="arXiv:2010.01412")
+class SAM(ShiftLearner):
     """rho: radius of the neighbourhood, the largest of the paper's grid (.01 to .5) that trains stably at every noise
     level, on other seeds than the reported ones: .3 is better by 7 points at 40 % but breaks down at 60 % on MNIST, .5
     at 40 % already;  sharpness_examples: m, so many examples share one e (section 4.1), 0 for the minibatch.
@@ -69,8 +70,8 @@ class SAM(Trainer):
         return gradients
 
 
-@spurious.method("sam", role="baseline", paper="arXiv:2010.01412")
-@adversarial.method("sam", role="baseline", paper="arXiv:2010.01412")
+@spurious.track.method("sam", role="baseline", paper="arXiv:2010.01412")
+@adversarial.track.method("sam", role="baseline", paper="arXiv:2010.01412")
 class SmallSAM(SAM):
     """SAM at the radius that the paper uses most (.05): the other tracks have no wrong labels to resist."""
 
@@ -78,7 +79,7 @@ class SmallSAM(SAM):
         super().__init__(setup, rho=rho, sharpness_examples=sharpness_examples)
 
 
-@label_noise.method("asam", role="baseline", paper="arXiv:2102.11600")
+@label_noise.track.method("asam", role="baseline", paper="arXiv:2102.11600")
 class ASAM(SAM):
     """rho: radius in units of the weights, chosen as SAM's (the paper: .5 to 1);  eta: added to their size (.01)."""
 

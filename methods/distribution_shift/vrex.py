@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.grouping import GroupTrainer, group_means
-from benchmark.tasks.distribution_shift import ShiftSetup, spurious
+from benchmark.tasks.distribution_shift import spurious
+from benchmark.tasks.distribution_shift.grouping import SpuriousGroupLearner, group_means
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 
-@spurious.method("v-rex", role="baseline", paper="arXiv:2003.00688")
-class VREx(GroupTrainer):
+@spurious.track.method("v-rex", role="baseline", paper="arXiv:2003.00688")
+class VREx(SpuriousGroupLearner):
     """weight: of the variance, the best at this size in a pilot on other seeds;  ramp: epochs until it is reached."""
 
     def __init__(
@@ -25,7 +26,7 @@ class VREx(GroupTrainer):
         self._weight = weight
 
     def group_loss(self, features: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
-        """See `GroupTrainer.group_loss`."""
+        """See `SpuriousGroupLearner.group_loss`."""
         losses = F.cross_entropy(self.model.head(features), labels, reduction="none")
         risks, present = group_means(losses, groups)
         weight = self.ramped(self._weight)

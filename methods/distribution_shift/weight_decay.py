@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from benchmark.shift import Trainer
-from benchmark.tasks.distribution_shift import ShiftSetup, adversarial
+from benchmark.tasks.distribution_shift import adversarial
+from benchmark.tasks.distribution_shift.learner import ShiftLearner
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 
-@adversarial.method("weight-decay", role="baseline", paper="Krogh and Hertz 1991")
-class WeightDecay(Trainer):
+@adversarial.track.method("weight-decay", role="baseline", paper="Krogh and Hertz 1991")
+class WeightDecay(ShiftLearner):
     """weight_decay: of SGD, per step and unit of the learning rate."""
 
     def __init__(self, setup: ShiftSetup, *, weight_decay: float = 5e-3) -> None:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark import logistic
-from benchmark.tasks.few_shot import EpisodeSetup, novel_classes
+from benchmark.tasks.few_shot import logistic, novel_classes
+from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
 
 _BLOCK_BYTES = 2**26
 """Features drawn at once; more would leave the cache anyway."""
 
 
-@novel_classes.method("dc", paper="arXiv:2101.06395")
+@novel_classes.track.method("dc", paper="arXiv:2101.06395")
 class DistributionCalibration:
     """As released, but for the number of draws: the support after Tukey's transformation meets base statistics of raw
     features.
@@ -92,7 +92,7 @@ class DistributionCalibration:
         return means, _factors(covariances)
 
 
-@novel_classes.method("dc-consistent", paper="arXiv:2101.06395")
+@novel_classes.track.method("dc-consistent", paper="arXiv:2101.06395")
 class ConsistentCalibration(DistributionCalibration):
     """Base statistics after Tukey's transformation, so that means and support live on one scale; else as `dc`."""
 

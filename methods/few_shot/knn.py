@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.tasks.few_shot import EpisodeSetup, novel_classes
+from benchmark.tasks.few_shot import novel_classes
+from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
 
 
-@novel_classes.method("knn", role="baseline", paper="Cover & Hart 1967")
+@novel_classes.track.method("knn", role="baseline", paper="Cover & Hart 1967")
 class NearestNeighbours:
     """neighbours: k, at most as many as there are shots; a tie goes to the more similar class."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark import logistic
-from benchmark.tasks.few_shot import EpisodeSetup, novel_classes
+from benchmark.tasks.few_shot import logistic, novel_classes
+from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
 
 
-@novel_classes.method("lr", role="baseline", paper="arXiv:2101.06395")
+@novel_classes.track.method("lr", role="baseline", paper="arXiv:2101.06395")
 class LogisticRegression:
     """On raw features. strength: C, larger regularises less."""
 
@@ -34,7 +34,7 @@ class LogisticRegression:
         return features
 
 
-@novel_classes.method("lr-l2", role="baseline", paper="arXiv:2101.06395")
+@novel_classes.track.method("lr-l2", role="baseline", paper="arXiv:2101.06395")
 class NormalisedLogisticRegression(LogisticRegression):
     """On features of length 1."""
 
@@ -43,7 +43,7 @@ class NormalisedLogisticRegression(LogisticRegression):
         return F.normalize(features, dim=-1)
 
 
-@novel_classes.method("lr-tukey", role="baseline", paper="arXiv:2101.06395")
+@novel_classes.track.method("lr-tukey", role="baseline", paper="arXiv:2101.06395")
 class TukeyLogisticRegression(LogisticRegression):
     """On square roots of the features (Tukey's ladder of powers, lambda 0.5)."""
 

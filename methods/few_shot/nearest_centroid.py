@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from benchmark.episodes import nearest_mean
-from benchmark.tasks.few_shot import EpisodeSetup, novel_classes
+from benchmark.tasks.few_shot import novel_classes
+from benchmark.tasks.few_shot.episodes import nearest_mean
+from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
 
 
-@novel_classes.method("nearest-centroid", role="baseline", paper="arXiv:1703.05175")
+@novel_classes.track.method("nearest-centroid", role="baseline", paper="arXiv:1703.05175")
 class NearestCentroid:
     """Squared Euclidean distance to the mean of each class."""
 

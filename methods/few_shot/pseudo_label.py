@@ -10,12 +10,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.tasks.few_shot import TransferSetup, extreme
-from benchmark.transfer import Student
+from benchmark.tasks.few_shot import extreme
+from benchmark.tasks.few_shot.extreme import TransferSetup
+from benchmark.tasks.few_shot.student import ExtremeStudent
 
 
-@extreme.method("pseudo-label", role="baseline", paper="Lee 2013")
-class PseudoLabel(Student):
+@extreme.track.method("pseudo-label", role="baseline", paper="Lee 2013")
+class PseudoLabel(ExtremeStudent):
     """confidence: probability from which on a prediction counts as a label."""
 
     def __init__(self, setup: TransferSetup, *, confidence: float = 0.5) -> None:
@@ -23,11 +24,11 @@ class PseudoLabel(Student):
         self._confidence = confidence
 
     def start(self) -> None:
-        """See `Student.start`."""
+        """See `ExtremeStudent.start`."""
         self.new_head()
 
     def loss(self, base_images: Tensor, base_labels: Tensor, target_images: Tensor, target_labels: Tensor) -> Tensor:
-        """See `Student.loss`: images without a label count zero, so that fewer of them weigh less."""
+        """See `ExtremeStudent.loss`: images without a label count zero, so that fewer of them weigh less."""
         probability, label = target_labels.softmax(1).max(1)
         each = F.cross_entropy(self.model(self.view(target_images)), label, reduction="none")
         return self.base_loss(base_images, base_labels) + (each * (probability >= self._confidence)).mean()

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from benchmark.tasks.few_shot import TransferSetup, extreme
-from benchmark.transfer import Student, contrastive_loss
+from benchmark.tasks.few_shot import extreme
+from benchmark.tasks.few_shot.extreme import TransferSetup
+from benchmark.tasks.few_shot.student import ExtremeStudent, contrastive_loss
 
 
-@extreme.method("simclr", role="baseline", paper="arXiv:2002.05709")
-class SimCLR(Student):
+@extreme.track.method("simclr", role="baseline", paper="arXiv:2002.05709")
+class SimCLR(ExtremeStudent):
     """temperature: of the similarities (Chen et al., appendix B.9: 0.5 for small images)."""
 
     def __init__(self, setup: TransferSetup, *, temperature: float = 0.5) -> None:
@@ -23,17 +24,17 @@ class SimCLR(Student):
         self._temperature = temperature
 
     def start(self) -> None:
-        """See `Student.start`: weights that have seen nothing."""
+        """See `ExtremeStudent.start`: weights that have seen nothing."""
         self.model.load_state_dict(self.setup.model().state_dict())
 
     def loss(self, base_images: Tensor, base_labels: Tensor, target_images: Tensor, target_labels: Tensor) -> Tensor:
-        """See `Student.loss`."""
+        """See `ExtremeStudent.loss`."""
         first, second = (self.projector(self.model.body(self.view(target_images))) for _ in range(2))
         return contrastive_loss(first, second, self._temperature)
 
 
-@extreme.method("transfer-simclr", role="baseline", paper="arXiv:2010.07734")
-class TransferSimCLR(Student):
+@extreme.track.method("transfer-simclr", role="baseline", paper="arXiv:2010.07734")
+class TransferSimCLR(ExtremeStudent):
     """temperature: as in STARTUP's released code, so that the two differ in self-training alone."""
 
     def __init__(self, setup: TransferSetup, *, temperature: float = 1.0) -> None:
@@ -41,11 +42,11 @@ class TransferSimCLR(Student):
         self._temperature = temperature
 
     def start(self) -> None:
-        """See `Student.start`."""
+        """See `ExtremeStudent.start`."""
         self.new_head()
 
     def loss(self, base_images: Tensor, base_labels: Tensor, target_images: Tensor, target_labels: Tensor) -> Tensor:
-        """See `Student.loss`."""
+        """See `ExtremeStudent.loss`."""
         supervised = self.base_loss(base_images, base_labels)
         first, second = (self.projector(self.model.body(self.view(target_images))) for _ in range(2))
         return supervised + contrastive_loss(first, second, self._temperature)

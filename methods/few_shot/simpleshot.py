@@ -10,11 +10,12 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.episodes import nearest_mean
-from benchmark.tasks.few_shot import EpisodeSetup, novel_classes
+from benchmark.tasks.few_shot import novel_classes
+from benchmark.tasks.few_shot.episodes import nearest_mean
+from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
 
 
-@novel_classes.method("simpleshot", role="baseline", paper="arXiv:1911.04623")
+@novel_classes.track.method("simpleshot", role="baseline", paper="arXiv:1911.04623")
 class SimpleShot:
     """CL2N with one-shot or mean centroids (section 3)."""
 

@@ -12,15 +12,16 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.tasks.few_shot import TransferSetup, extreme
-from benchmark.training import predict
-from benchmark.transfer import Student, contrastive_loss
+from benchmark.learning.training import predict
+from benchmark.tasks.few_shot import extreme
+from benchmark.tasks.few_shot.extreme import TransferSetup
+from benchmark.tasks.few_shot.student import ExtremeStudent, contrastive_loss
 
 _NO_LOGARITHM_OF_ZERO = 1e-6
 
 
-@extreme.method("startup", paper="arXiv:2010.07734")
-class Startup(Student):
+@extreme.track.method("startup", paper="arXiv:2010.07734")
+class Startup(ExtremeStudent):
     """temperature: of SimCLR's similarities;  self_supervision: weight of its term (released code: all weights 1)."""
 
     def __init__(self, setup: TransferSetup, *, temperature: float = 1.0, self_supervision: float = 1.0) -> None:
@@ -29,15 +30,15 @@ class Startup(Student):
         self._self_supervision = self_supervision
 
     def label(self, target_images: Tensor) -> Tensor:
-        """See `Student.label`: soft labels, made once; not normalised again (released code)."""
+        """See `ExtremeStudent.label`: soft labels, made once; not normalised again (released code)."""
         return predict(self.model, target_images).softmax(1) + _NO_LOGARITHM_OF_ZERO
 
     def start(self) -> None:
-        """See `Student.start`: the body is the teacher's, the head is new (released code)."""
+        """See `ExtremeStudent.start`: the body is the teacher's, the head is new (released code)."""
         self.new_head()
 
     def loss(self, base_images: Tensor, base_labels: Tensor, target_images: Tensor, target_labels: Tensor) -> Tensor:
-        """See `Student.loss`.
+        """See `ExtremeStudent.loss`.
 
         The batches go through the network one by one, so that each has its own batch-norm statistics, as released.
         """
@@ -54,7 +55,7 @@ class Startup(Student):
         return F.kl_div(self.model.head(features).log_softmax(1), soft_labels, reduction="batchmean")
 
 
-@extreme.method("startup-no-ss", paper="arXiv:2010.07734")
+@extreme.track.method("startup-no-ss", paper="arXiv:2010.07734")
 class StartupWithoutSelfSupervision(Startup):
     """Self-training alone ("STARTUP (no SS)")."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from benchmark.tasks.few_shot import TransferSetup, extreme
-from benchmark.training import predict
+from benchmark.learning.training import predict
+from benchmark.tasks.few_shot import extreme
+from benchmark.tasks.few_shot.extreme import TransferSetup
 
 
-@extreme.method("transfer", role="baseline", paper="arXiv:2010.07734")
+@extreme.track.method("transfer", role="baseline", paper="arXiv:2010.07734")
 class Transfer:
     """The baseline of Phoo & Hariharan, section 4.2."""
 

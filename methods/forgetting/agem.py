@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.continual import Reservoir, SequentialLearner
-from benchmark.tasks.forgetting import ContinualSetup, permuted, split
+from benchmark.tasks.forgetting import permuted, split
+from benchmark.tasks.forgetting.learner import Reservoir, SequentialForgettingLearner
+from benchmark.tasks.forgetting.rules import ContinualSetup
 
 
-@permuted.method("a-gem", role="baseline", paper="arXiv:1812.00420")
-@split.method("a-gem", role="baseline", paper="arXiv:1812.00420")
-class AGEM(SequentialLearner):
+@permuted.track.method("a-gem", role="baseline", paper="arXiv:1812.00420")
+@split.track.method("a-gem", role="baseline", paper="arXiv:1812.00420")
+class AGEM(SequentialForgettingLearner):
     """capacity: examples kept over all tasks, as in replay;  reference_batch: drawn per reference gradient."""
 
     def __init__(self, setup: ContinualSetup, *, capacity: int = 200, reference_batch: int = 64) -> None:

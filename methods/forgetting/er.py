@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.continual import Reservoir, SequentialLearner
-from benchmark.tasks.forgetting import ContinualSetup, permuted, split
+from benchmark.tasks.forgetting import permuted, split
+from benchmark.tasks.forgetting.learner import Reservoir, SequentialForgettingLearner
+from benchmark.tasks.forgetting.rules import ContinualSetup
 
 
-@permuted.method("er", role="baseline", paper="arXiv:1902.10486")
-@split.method("er", role="baseline", paper="arXiv:1902.10486")
-class ExperienceReplay(SequentialLearner):
+@permuted.track.method("er", role="baseline", paper="arXiv:1902.10486")
+@split.track.method("er", role="baseline", paper="arXiv:1902.10486")
+class ExperienceReplay(SequentialForgettingLearner):
     """capacity: examples kept, over all tasks (section 5 studies 1 to 25 per class; 200 are 4 per class of 5 x 10)."""
 
     def __init__(self, setup: ContinualSetup, *, capacity: int = 200) -> None:

@@ -10,13 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
-from benchmark.continual import SequentialLearner
-from benchmark.tasks.forgetting import ContinualSetup, permuted, split
+from benchmark.tasks.forgetting import permuted, split
+from benchmark.tasks.forgetting.learner import SequentialForgettingLearner
+from benchmark.tasks.forgetting.rules import ContinualSetup
 
 
-@permuted.method("ewc", role="baseline", paper="arXiv:1612.00796")
-@split.method("ewc", role="baseline", paper="arXiv:1612.00796")
-class EWC(SequentialLearner):
+@permuted.track.method("ewc", role="baseline", paper="arXiv:1612.00796")
+@split.track.method("ewc", role="baseline", paper="arXiv:1612.00796")
+class EWC(SequentialForgettingLearner):
     """strength: the paper's lambda, chosen on seeds 100 to 105 (quick tier);  samples: images per Fisher."""
 
     def __init__(self, setup: ContinualSetup, *, strength: float = 50.0, samples: int = 300) -> None:

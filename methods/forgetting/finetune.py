@@ -1,10 +1,10 @@
 """Fine-tuning: train on each task in turn and do nothing about forgetting. The bound from below."""
 
-from benchmark.continual import SequentialLearner
 from benchmark.tasks.forgetting import permuted, split
+from benchmark.tasks.forgetting.learner import SequentialForgettingLearner
 
 
-@permuted.method("finetune", role="baseline")
-@split.method("finetune", role="baseline")
-class Finetune(SequentialLearner):
+@permuted.track.method("finetune", role="baseline")
+@split.track.method("finetune", role="baseline")
+class Finetune(SequentialForgettingLearner):
     """The sequential learner as it is."""

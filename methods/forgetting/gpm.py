@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from benchmark.continual import SequentialLearner, gradient_of, patches
-from benchmark.tasks.forgetting import ContinualSetup, permuted, split
+from benchmark.tasks.forgetting import permuted, split
+from benchmark.tasks.forgetting.learner import SequentialForgettingLearner, gradient_of, patches
+from benchmark.tasks.forgetting.rules import ContinualSetup
 
 
 class Subspace:
@@ -56,8 +57,8 @@ class Subspace:
         return rows - (rows @ self.basis) @ self.basis.T
 
 
-@permuted.method("gpm", paper="arXiv:2103.09762")
-class GPM(SequentialLearner):
+@permuted.track.method("gpm", paper="arXiv:2103.09762")
+class GPM(SequentialForgettingLearner):
     """first_threshold, threshold: share of energy kept of the first and of other layers' inputs (appendix, table of
     hyperparameters: .95 and .99);  growth: added to both per task;  samples: images per task that span the inputs.
     """
@@ -145,7 +146,7 @@ class GPM(SequentialLearner):
         return [_columns(layer, inputs[layer]) for layer in self.layers]
 
 
-@split.method("gpm", paper="arXiv:2103.09762")
+@split.track.method("gpm", paper="arXiv:2103.09762")
 class SplitGPM(GPM):
     """threshold, growth, samples: the paper's for split CIFAR-100, where batch-norm centres what layers receive.
 

@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.continual import SequentialLearner
-from benchmark.tasks.forgetting import ContinualSetup, permuted, split
+from benchmark.tasks.forgetting import permuted, split
+from benchmark.tasks.forgetting.learner import SequentialForgettingLearner
+from benchmark.tasks.forgetting.rules import ContinualSetup
 
 
-@permuted.method("joint", role="reference")
-@split.method("joint", role="reference")
-class Joint(SequentialLearner):
+@permuted.track.method("joint", role="reference")
+@split.track.method("joint", role="reference")
+class Joint(SequentialForgettingLearner):
     """Multitask learning on the union of the tasks, with the same epochs per example."""
 
     def __init__(self, setup: ContinualSetup) -> None:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from benchmark.continual import SequentialLearner, gradient_of, patches
-from benchmark.tasks.forgetting import ContinualSetup, permuted, split
+from benchmark.tasks.forgetting import permuted, split
+from benchmark.tasks.forgetting.learner import SequentialForgettingLearner, gradient_of, patches
+from benchmark.tasks.forgetting.rules import ContinualSetup
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,9 @@ class Dense:
         return self.gradients.numel()
 
 
-@permuted.method("ogd", role="baseline", paper="arXiv:1910.07104")
-@split.method("ogd", role="baseline", paper="arXiv:1910.07104")
-class OGD(SequentialLearner):
+@permuted.track.method("ogd", role="baseline", paper="arXiv:1910.07104")
+@split.track.method("ogd", role="baseline", paper="arXiv:1910.07104")
+class OGD(SequentialForgettingLearner):
     """gradients: kept per task (section 5: 200)."""
 
     def __init__(self, setup: ContinualSetup, *, gradients: int = 200) -> None:

@@ -6,26 +6,28 @@ of its own here: it is what random features are compared with.
 
 from __future__ import annotations
 
-from benchmark.attention.features import EluPlusOne
-from benchmark.attention.interface import FeatureAttention
-from benchmark.attention.learner import Fixed, SequenceLearner
-from benchmark.models.transformer import Attention
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode, recall
+from benchmark.tasks.long_sequence import decode, encode, recall
+from benchmark.tasks.long_sequence.attention.features import EluPlusOne
+from benchmark.tasks.long_sequence.attention.interface import EncodeDecodeAttention
+from benchmark.tasks.long_sequence.decode import DecodeSetup
+from benchmark.tasks.long_sequence.encode import EncodeSetup
+from benchmark.tasks.long_sequence.learner import Fixed, RecallLearner
+from benchmark.tasks.long_sequence.transformer import Attention
 
 
-@encode.method("linear", role="baseline", paper="arXiv:2006.16236")
-@decode.method("linear", role="baseline", paper="arXiv:2006.16236")
-class LinearAttention(FeatureAttention):
+@encode.track.method("linear", role="baseline", paper="arXiv:2006.16236")
+@decode.track.method("linear", role="baseline", paper="arXiv:2006.16236")
+class LinearAttention(EncodeDecodeAttention):
     """As many features as dimensions."""
 
     def __init__(self, setup: EncodeSetup | DecodeSetup) -> None:
         super().__init__(EluPlusOne())
 
 
-@recall.method("linear", role="baseline", paper="arXiv:2006.16236")
-class LinearLearner(SequenceLearner):
+@recall.track.method("linear", role="baseline", paper="arXiv:2006.16236")
+class LinearLearner(RecallLearner):
     """As many features as dimensions of a head."""
 
     def attention(self, exercise: str, layer: int) -> Attention:
-        """See `SequenceLearner.attention`."""
-        return Fixed(FeatureAttention(EluPlusOne()).attend)
+        """See `RecallLearner.attention`."""
+        return Fixed(EncodeDecodeAttention(EluPlusOne()).attend)

@@ -10,15 +10,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmark.attention.interface import DifferentiableAttention
-from benchmark.attention.learner import SequenceLearner
-from benchmark.attention.softmax import exact
-from benchmark.models.transformer import Attention
-from benchmark.tasks.long_sequence import EncodeSetup, RecallSetup, encode, recall
+from benchmark.tasks.long_sequence import encode, recall
+from benchmark.tasks.long_sequence.attention.interface import EncodeAttention
+from benchmark.tasks.long_sequence.attention.softmax import exact
+from benchmark.tasks.long_sequence.encode import EncodeSetup
+from benchmark.tasks.long_sequence.learner import RecallLearner
+from benchmark.tasks.long_sequence.recall import RecallSetup
+from benchmark.tasks.long_sequence.transformer import Attention
 
 
-@encode.method("linformer", role="baseline", paper="arXiv:2006.04768")
-class Linformer(DifferentiableAttention):
+@encode.track.method("linformer", role="baseline", paper="arXiv:2006.04768")
+class Linformer(EncodeAttention):
     """rank: rows of the projections (256, section 5.1), shared by heads, and by keys and values (section 4)."""
 
     def __init__(self, setup: EncodeSetup, *, rank: int = 256) -> None:
@@ -27,7 +29,7 @@ class Linformer(DifferentiableAttention):
         self._projections: dict[int, Tensor] = {}
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """See `DifferentiableAttention.attend`."""
+        """See `EncodeAttention.attend`."""
         projection = self._projection(k.shape[2])
         return exact(q, projection @ k, projection @ v)
 
@@ -40,8 +42,8 @@ class Linformer(DifferentiableAttention):
         return self._projections[length]
 
 
-@recall.method("linformer", role="baseline", paper="arXiv:2006.04768")
-class LinformerLearner(SequenceLearner):
+@recall.track.method("linformer", role="baseline", paper="arXiv:2006.04768")
+class LinformerLearner(RecallLearner):
     """rank: rows of the projections (64, of 64 tokens or more; the paper has 256 of 512 or more, section 5.1)."""
 
     def __init__(self, setup: RecallSetup, *, rank: int = 64) -> None:
@@ -49,7 +51,7 @@ class LinformerLearner(SequenceLearner):
         self._rank = rank
 
     def attention(self, exercise: str, layer: int) -> Attention:
-        """See `SequenceLearner.attention`."""
+        """See `RecallLearner.attention`."""
         rng = self.setup.generator(exercise, "projection", layer)
         return _Projected(torch.randn(self._rank, self.setup.length_of(exercise), generator=rng) * self._rank**-0.5)
 

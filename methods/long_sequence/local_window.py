@@ -10,22 +10,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.attention.interface import DifferentiableAttention
-from benchmark.attention.learner import Fixed, SequenceLearner
-from benchmark.attention.softmax import exact
-from benchmark.models.transformer import Attention
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, RecallSetup, decode, encode, recall
+from benchmark.tasks.long_sequence import decode, encode, recall
+from benchmark.tasks.long_sequence.attention.interface import EncodeAttention
+from benchmark.tasks.long_sequence.attention.softmax import exact
+from benchmark.tasks.long_sequence.decode import DecodeSetup
+from benchmark.tasks.long_sequence.encode import EncodeSetup
+from benchmark.tasks.long_sequence.learner import Fixed, RecallLearner
+from benchmark.tasks.long_sequence.recall import RecallSetup
+from benchmark.tasks.long_sequence.transformer import Attention
 
 
-@encode.method("local-window", role="baseline", paper="arXiv:2011.04006")
-class LocalWindow(DifferentiableAttention):
+@encode.track.method("local-window", role="baseline", paper="arXiv:2011.04006")
+class LocalWindow(EncodeAttention):
     """window: tokens of a block (128)."""
 
     def __init__(self, setup: EncodeSetup | RecallSetup, *, window: int = 128) -> None:
         self._window = window
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """See `DifferentiableAttention.attend`."""
+        """See `EncodeAttention.attend`."""
         size, parts = self._window, []
         for start in range(0, q.shape[2], size):
             near = slice(max(0, start - size), start + 2 * size)
@@ -33,7 +36,7 @@ class LocalWindow(DifferentiableAttention):
         return torch.cat(parts, 2)
 
 
-@decode.method("local-window", role="baseline", paper="arXiv:2011.04006")
+@decode.track.method("local-window", role="baseline", paper="arXiv:2011.04006")
 class LastTokens:
     """window: tokens that a token sees, itself included (256: as many as are kept at most)."""
 
@@ -71,8 +74,8 @@ class LastTokens:
         return self._kept.nbytes
 
 
-@recall.method("local-window", role="baseline", paper="arXiv:2011.04006")
-class LocalLearner(SequenceLearner):
+@recall.track.method("local-window", role="baseline", paper="arXiv:2011.04006")
+class LocalLearner(RecallLearner):
     """window: tokens of a block (16: through two layers the last token hears of the last 33 to 48)."""
 
     def __init__(self, setup: RecallSetup, *, window: int = 16) -> None:
@@ -80,5 +83,5 @@ class LocalLearner(SequenceLearner):
         self._window = window
 
     def attention(self, exercise: str, layer: int) -> Attention:
-        """See `SequenceLearner.attention`."""
+        """See `RecallLearner.attention`."""
         return Fixed(LocalWindow(self.setup, window=self._window).attend)

@@ -11,15 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.attention.interface import DifferentiableAttention
-from benchmark.attention.learner import Fixed, SequenceLearner
-from benchmark.attention.softmax import exact
-from benchmark.models.transformer import Attention
-from benchmark.tasks.long_sequence import EncodeSetup, RecallSetup, encode, recall
+from benchmark.tasks.long_sequence import encode, recall
+from benchmark.tasks.long_sequence.attention.interface import EncodeAttention
+from benchmark.tasks.long_sequence.attention.softmax import exact
+from benchmark.tasks.long_sequence.encode import EncodeSetup
+from benchmark.tasks.long_sequence.learner import Fixed, RecallLearner
+from benchmark.tasks.long_sequence.recall import RecallSetup
+from benchmark.tasks.long_sequence.transformer import Attention
 
 
-@encode.method("nystroem", role="baseline", paper="arXiv:2102.03902")
-class Nystroem(DifferentiableAttention):
+@encode.track.method("nystroem", role="baseline", paper="arXiv:2102.03902")
+class Nystroem(EncodeAttention):
     """landmarks: segments (64, section 5);  iterations: of the pseudo-inverse (6, section 4.2)."""
 
     def __init__(self, setup: EncodeSetup | RecallSetup, *, landmarks: int = 64, iterations: int = 6) -> None:
@@ -27,7 +29,7 @@ class Nystroem(DifferentiableAttention):
         self._iterations = iterations
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """See `DifferentiableAttention.attend`: the two long softmaxes are exact attentions to and from landmarks."""
+        """See `EncodeAttention.attend`: the two long softmaxes are exact attentions to and from landmarks."""
         of_q, of_k = (self._means(x) for x in (q, k))
         between = (of_q @ of_k.mT * q.shape[3] ** -0.5).softmax(3)
         return exact(q, of_k, self._inverse(between) @ exact(of_q, k, v))
@@ -49,8 +51,8 @@ class Nystroem(DifferentiableAttention):
         return z
 
 
-@recall.method("nystroem", role="baseline", paper="arXiv:2102.03902")
-class NystroemLearner(SequenceLearner):
+@recall.track.method("nystroem", role="baseline", paper="arXiv:2102.03902")
+class NystroemLearner(RecallLearner):
     """landmarks: segments (32, of 64 tokens or more; the paper's 64 are of 512 or more, section 5)."""
 
     def __init__(self, setup: RecallSetup, *, landmarks: int = 32) -> None:
@@ -58,5 +60,5 @@ class NystroemLearner(SequenceLearner):
         self._landmarks = landmarks
 
     def attention(self, exercise: str, layer: int) -> Attention:
-        """See `SequenceLearner.attention`."""
+        """See `RecallLearner.attention`."""
         return Fixed(Nystroem(self.setup, landmarks=self._landmarks).attend)

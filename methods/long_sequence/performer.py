@@ -12,17 +12,20 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from benchmark.attention.features import Exponential, FeatureMap, Rectified, orthogonal
-from benchmark.attention.interface import FeatureAttention
-from benchmark.attention.learner import SequenceLearner
-from benchmark.attention.linear import attend
-from benchmark.models.transformer import Attention
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, RecallSetup, decode, encode, recall
+from benchmark.tasks.long_sequence import decode, encode, recall
+from benchmark.tasks.long_sequence.attention.features import Exponential, FeatureMap, Rectified, orthogonal
+from benchmark.tasks.long_sequence.attention.interface import EncodeDecodeAttention
+from benchmark.tasks.long_sequence.attention.linear import attend
+from benchmark.tasks.long_sequence.decode import DecodeSetup
+from benchmark.tasks.long_sequence.encode import EncodeSetup
+from benchmark.tasks.long_sequence.learner import RecallLearner
+from benchmark.tasks.long_sequence.recall import RecallSetup
+from benchmark.tasks.long_sequence.transformer import Attention
 
 
-@encode.method("performer", paper="arXiv:2009.14794")
-@decode.method("performer", paper="arXiv:2009.14794")
-class Performer(FeatureAttention):
+@encode.track.method("performer", paper="arXiv:2009.14794")
+@decode.track.method("performer", paper="arXiv:2009.14794")
+class Performer(EncodeDecodeAttention):
     """features: rows of W, one for all heads (256, section 4.1);  redraw_every: so many calls for gradients share a W
     (section 4.2 found that redrawing helps training; 1000 as in lucidrains/performer-pytorch).
     """
@@ -50,8 +53,8 @@ class Performer(FeatureAttention):
         return orthogonal(*self._shape, generator=self._rng).to(self._device)
 
 
-@encode.method("performer-relu", paper="arXiv:2009.14794")
-@decode.method("performer-relu", paper="arXiv:2009.14794")
+@encode.track.method("performer-relu", paper="arXiv:2009.14794")
+@decode.track.method("performer-relu", paper="arXiv:2009.14794")
 class ReluPerformer(Performer):
     """Generalised attention with as many rows, projected; the JAX code's default takes relu of q and k themselves.
 
@@ -74,8 +77,8 @@ class ReluPerformer(Performer):
         return Rectified(self._projection(), offset=self._offset)
 
 
-@recall.method("performer", paper="arXiv:2009.14794")
-class PerformerLearner(SequenceLearner):
+@recall.track.method("performer", paper="arXiv:2009.14794")
+class PerformerLearner(RecallLearner):
     """features: rows of W, one for all heads of a layer (64, twice a head's dimensions; the paper's 256 are four
     times);  redraw_every: so many training steps share a W (1000, as in `Performer`; 10 cost accuracy in short ones).
     """
@@ -86,7 +89,7 @@ class PerformerLearner(SequenceLearner):
         self._redraw_every = redraw_every
 
     def attention(self, exercise: str, layer: int) -> Attention:
-        """See `SequenceLearner.attention`."""
+        """See `RecallLearner.attention`."""
         rng = self.setup.generator(exercise, "features", layer)
 
         def drawn() -> FeatureMap:
@@ -99,7 +102,7 @@ class PerformerLearner(SequenceLearner):
         return Exponential(projection)
 
 
-@recall.method("performer-relu", paper="arXiv:2009.14794")
+@recall.track.method("performer-relu", paper="arXiv:2009.14794")
 class ReluPerformerLearner(PerformerLearner):
     """offset: added to features, as in `ReluPerformer`."""
 

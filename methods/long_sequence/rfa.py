@@ -12,17 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.attention.features import FeatureMap, Rectified, Trigonometric, independent
-from benchmark.attention.interface import FeatureAttention
-from benchmark.attention.learner import SequenceLearner
-from benchmark.attention.linear import attend
-from benchmark.models.transformer import Attention
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, RecallSetup, decode, encode, recall
+from benchmark.tasks.long_sequence import decode, encode, recall
+from benchmark.tasks.long_sequence.attention.features import FeatureMap, Rectified, Trigonometric, independent
+from benchmark.tasks.long_sequence.attention.interface import EncodeDecodeAttention
+from benchmark.tasks.long_sequence.attention.linear import attend
+from benchmark.tasks.long_sequence.decode import DecodeSetup
+from benchmark.tasks.long_sequence.encode import EncodeSetup
+from benchmark.tasks.long_sequence.learner import RecallLearner
+from benchmark.tasks.long_sequence.recall import RecallSetup
+from benchmark.tasks.long_sequence.transformer import Attention
 
 
-@encode.method("rfa", paper="arXiv:2103.02143")
-@decode.method("rfa", paper="arXiv:2103.02143")
-class RandomFeatureAttention(FeatureAttention):
+@encode.track.method("rfa", paper="arXiv:2103.02143")
+@decode.track.method("rfa", paper="arXiv:2103.02143")
+class RandomFeatureAttention(EncodeDecodeAttention):
     """features: rows of W, for twice as many features (64, for heads of 64 dimensions);  arccos: relu features in place
     of sine and cosine (section 3.1).  tau is 1 and the learned scale of W at its start, 1, as in the released code.
     """
@@ -34,7 +37,7 @@ class RandomFeatureAttention(FeatureAttention):
         super().__init__(chosen)
 
 
-@decode.method("rfa-gate", paper="arXiv:2103.02143")
+@decode.track.method("rfa-gate", paper="arXiv:2103.02143")
 class GatedRandomFeatureAttention(RandomFeatureAttention):
     """A gate g = sigmoid(w . x + b) per head (section 3.2). The paper's x is the layer's input, here the head's key.
 
@@ -52,15 +55,15 @@ class GatedRandomFeatureAttention(RandomFeatureAttention):
         self._total = torch.zeros(setup.batch, setup.heads, 1, dtype=torch.float64, device=setup.device)
 
     def log_weights(self, k: Tensor) -> Tensor:
-        """See `FeatureAttention.log_weights`."""
+        """See `EncodeDecodeAttention.log_weights`."""
         logit = (torch.matmul(k, self._weight).squeeze(3) + self._bias).double()
         faded = self._total + F.logsigmoid(logit).cumsum(2)
         self._total = faded[:, :, -1:]
         return F.logsigmoid(-logit) - faded
 
 
-@recall.method("rfa", paper="arXiv:2103.02143")
-class RandomFeatureLearner(SequenceLearner):
+@recall.track.method("rfa", paper="arXiv:2103.02143")
+class RandomFeatureLearner(RecallLearner):
     """features: rows of W, for twice as many features (32, for heads of 32 dimensions);  pool: so many W to take from
     in training (200, section 3.1), for scores its first ones, one per head, as in the released code.
     """
@@ -71,11 +74,11 @@ class RandomFeatureLearner(SequenceLearner):
         self.pool = independent(features, setup.dim, heads=pool, generator=rng).to(setup.device)
 
     def attention(self, exercise: str, layer: int) -> Attention:
-        """See `SequenceLearner.attention`."""
+        """See `RecallLearner.attention`."""
         return Scaled(self.pool, heads=self.setup.heads, picks=self.setup.generator(exercise, "picks", layer))
 
 
-@recall.method("rfa-gate", paper="arXiv:2103.02143")
+@recall.track.method("rfa-gate", paper="arXiv:2103.02143")
 class GatedLearner(RandomFeatureLearner):
     """A gate is of what came before: this one sees the past alone, in both layers.
 
@@ -87,7 +90,7 @@ class GatedLearner(RandomFeatureLearner):
         self._bias = bias
 
     def attention(self, exercise: str, layer: int) -> Attention:
-        """See `SequenceLearner.attention`."""
+        """See `RecallLearner.attention`."""
         picks = self.setup.generator(exercise, "picks", layer)
         return Gated(self.pool, heads=self.setup.heads, picks=picks, width=self.setup.width, bias=self._bias)
 

@@ -12,38 +12,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.attention.interface import DifferentiableAttention
-from benchmark.attention.learner import Fixed, SequenceLearner
-from benchmark.attention.softmax import exact
-from benchmark.models.transformer import Attention
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode, recall
+from benchmark.tasks.long_sequence import decode, encode, recall
+from benchmark.tasks.long_sequence.attention.interface import EncodeAttention
+from benchmark.tasks.long_sequence.attention.softmax import exact
+from benchmark.tasks.long_sequence.decode import DecodeSetup
+from benchmark.tasks.long_sequence.encode import EncodeSetup
+from benchmark.tasks.long_sequence.learner import Fixed, RecallLearner
+from benchmark.tasks.long_sequence.transformer import Attention
 
 
-@encode.method("softmax", role="baseline", paper="arXiv:2205.14135")
-class FusedSoftmax(DifferentiableAttention):
+@encode.track.method("softmax", role="baseline", paper="arXiv:2205.14135")
+class FusedSoftmax(EncodeAttention):
     """The best kernel of the device."""
 
     def __init__(self, setup: EncodeSetup) -> None:
         pass
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """See `DifferentiableAttention.attend`."""
+        """See `EncodeAttention.attend`."""
         return exact(q, k, v)
 
 
-@encode.method("softmax-plain", role="baseline", paper="arXiv:1706.03762")
-class PlainSoftmax(DifferentiableAttention):
+@encode.track.method("softmax-plain", role="baseline", paper="arXiv:1706.03762")
+class PlainSoftmax(EncodeAttention):
     """All weights at once."""
 
     def __init__(self, setup: EncodeSetup) -> None:
         pass
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """See `DifferentiableAttention.attend`."""
+        """See `EncodeAttention.attend`."""
         return exact(q, k, v, plain=True)
 
 
-@decode.method("softmax", role="baseline", paper="arXiv:2205.14135")
+@decode.track.method("softmax", role="baseline", paper="arXiv:2205.14135")
 class CachedSoftmax:
     """block: queries of a prompt that attend at once, once there is a past."""
 
@@ -89,19 +91,19 @@ class CachedSoftmax:
         return keys, values
 
 
-@recall.method("softmax", role="baseline", paper="arXiv:2205.14135")
-class SoftmaxLearner(SequenceLearner):
+@recall.track.method("softmax", role="baseline", paper="arXiv:2205.14135")
+class SoftmaxLearner(RecallLearner):
     """The best kernel of the device."""
 
     def attention(self, exercise: str, layer: int) -> Attention:
-        """See `SequenceLearner.attention`."""
+        """See `RecallLearner.attention`."""
         return Fixed(exact)
 
 
-@recall.method("softmax-plain", role="baseline", paper="arXiv:1706.03762")
-class PlainSoftmaxLearner(SequenceLearner):
+@recall.track.method("softmax-plain", role="baseline", paper="arXiv:1706.03762")
+class PlainSoftmaxLearner(RecallLearner):
     """All weights at once: other speed, and the same accuracy but for rounding."""
 
     def attention(self, exercise: str, layer: int) -> Attention:
-        """See `SequenceLearner.attention`."""
+        """See `RecallLearner.attention`."""
         return Fixed(partial(exact, plain=True))

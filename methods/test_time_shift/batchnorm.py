@@ -5,10 +5,10 @@ Normalise by the statistics of the test batch. No parameter changes; most of wha
 
 from __future__ import annotations
 
-from benchmark.adaptation import BatchStatistics
 from benchmark.tasks.test_time_shift import corruption
+from benchmark.tasks.test_time_shift.adaptation import CorruptionBatchNorm
 
 
-@corruption.method("batch-norm", role="baseline", paper="arXiv:2006.10963")
-class BatchNormStatistics(BatchStatistics):
+@corruption.track.method("batch-norm", role="baseline", paper="arXiv:2006.10963")
+class BatchNormStatistics(CorruptionBatchNorm):
     """The statistics of the batch alone (the weight of the source's in arXiv:2006.16971 is N = 0)."""

@@ -8,12 +8,12 @@ in most environments.
 
 from __future__ import annotations
 
-from benchmark.deployment import Policy
 from benchmark.tasks.test_time_shift import control
+from benchmark.tasks.test_time_shift.policies import ControlPolicy
 
 
-@control.method("domain-randomisation", role="baseline", paper="arXiv:1703.06907")
-class DomainRandomisation(Policy):
+@control.track.method("domain-randomisation", role="baseline", paper="arXiv:1703.06907")
+class DomainRandomisation(ControlPolicy):
     """The network trained on randomised looks, frozen."""
 
     variant = "randomised"

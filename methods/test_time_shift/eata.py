@@ -12,14 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.adaptation import AffineAdapter, entropy
-from benchmark.tasks.test_time_shift import AdaptationSetup, corruption
+from benchmark.tasks.test_time_shift import corruption
+from benchmark.tasks.test_time_shift.adaptation import CorruptionAffineAdapter, entropy
+from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 
 _BATCH = 50
 
 
-@corruption.method("eata", role="baseline", paper="arXiv:2204.02610")
-class EATA(AffineAdapter):
+@corruption.track.method("eata", role="baseline", paper="arXiv:2204.02610")
+class EATA(CorruptionAffineAdapter):
     """margin: E0 as a share of ln(classes) (section 3.2: 0.4);  similarity: epsilon, the largest cosine to the mean
     answer (released code, CIFAR-10: 0.4);  memory: share of the old mean answer (0.9);  penalty: beta (CIFAR-10: 1);
     learning_rate: of Adam, as Tent's."""
@@ -42,7 +43,7 @@ class EATA(AffineAdapter):
         self._mean: Tensor | None = None
 
     def use(self, model: nn.Module, weights: dict[str, Tensor], images: Tensor) -> None:
-        """See `SourceModel.use`: the diagonal Fisher information, on the source's images with the model's answers."""
+        """See `CorruptionModel.use`: the diagonal of the Fisher information on source images with the answers given."""
         super().use(model, weights, images)
         totals = [torch.zeros_like(parameter) for parameter in self.parameters]
         batches = [batch for batch in images.split(_BATCH) if len(batch) > 1]

@@ -6,17 +6,17 @@ network that it starts from.
 
 from __future__ import annotations
 
-from benchmark.deployment import Policy
 from benchmark.tasks.test_time_shift import control
+from benchmark.tasks.test_time_shift.policies import ControlPolicy
 
 
-@control.method("frozen", role="baseline", paper="arXiv:2007.04309")
-class Frozen(Policy):
+@control.track.method("frozen", role="baseline", paper="arXiv:2007.04309")
+class Frozen(ControlPolicy):
     """Trained together with inverse dynamics ("SAC+IDM" in the paper's tables)."""
 
 
-@control.method("frozen-rotation", role="baseline", paper="arXiv:2007.04309")
-class FrozenRotation(Policy):
+@control.track.method("frozen-rotation", role="baseline", paper="arXiv:2007.04309")
+class FrozenRotation(ControlPolicy):
     """Trained together with the prediction of rotations."""
 
     variant = "rotation"

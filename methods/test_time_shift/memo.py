@@ -4,8 +4,8 @@ arXiv:2110.09506.
 Each image by itself: lower the entropy of the mean answer to several views of it by one step, answer, forget. No batch
 is needed, and what it costs is seen.
 Small here: scale and shift of batch-norm are adapted instead of all parameters, so that the images of a batch can take
-their steps at once; views are those of `benchmark.augmentation` instead of AugMix; and answers that are sure already
-are left as they are.
+their steps at once; views are those of `benchmark.learning.augmentation` instead of AugMix; and answers that are sure
+already are left as they are.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.adaptation import SourceModel, entropy, norms
-from benchmark.augmentation import Views
-from benchmark.tasks.test_time_shift import AdaptationSetup, corruption
+from benchmark.learning.augmentation import Views
+from benchmark.tasks.test_time_shift import corruption
+from benchmark.tasks.test_time_shift.adaptation import CorruptionModel, entropy, norms
+from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 
 _VIEWS = Views(turn=0.15, zoom=0.1, stretch=0.05, shear=0.1, shift=0.08, contrast=0.2, brightness=0.1)
 
 
-@corruption.method("memo", role="baseline", paper="arXiv:2110.09506")
-class MEMO(SourceModel):
+@corruption.track.method("memo", role="baseline", paper="arXiv:2110.09506")
+class MEMO(CorruptionModel):
     """views: of each image (appendix A: 32 on CIFAR-10; here 8 cost twice as much and gain little);  learning_rate: of
     SGD, without momentum, the best of 0.002 ... 0.02 on held-out corruptions and another seed (CIFAR-10: 0.005 for all
     parameters);  sure: entropy below which an image is left alone, as a share of ln(classes)."""
@@ -38,7 +39,7 @@ class MEMO(SourceModel):
         self._sure = sure * math.log(setup.classes)
 
     def use(self, model: nn.Module, weights: dict[str, Tensor], images: Tensor) -> None:
-        """See `SourceModel.use`."""
+        """See `CorruptionModel.use`."""
         super().use(model, weights, images)
         self._norms = [PerImage(layer) for layer in norms(model) if isinstance(layer, nn.BatchNorm2d)]
         _replace(model, {id(norm.source): norm for norm in self._norms})

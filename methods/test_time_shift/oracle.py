@@ -8,12 +8,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.adaptation import AffineAdapter
-from benchmark.tasks.test_time_shift import AdaptationSetup, corruption
+from benchmark.tasks.test_time_shift import corruption
+from benchmark.tasks.test_time_shift.adaptation import CorruptionAffineAdapter
+from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 
 
-@corruption.method("oracle", role="reference")
-class Oracle(AffineAdapter):
+@corruption.track.method("oracle", role="reference")
+class Oracle(CorruptionAffineAdapter):
     """learning_rate: of Adam."""
 
     def __init__(self, setup: AdaptationSetup, *, learning_rate: float = 1e-3) -> None:
@@ -21,7 +22,7 @@ class Oracle(AffineAdapter):
         self._labels: Tensor | None = None
 
     def update(self, images: Tensor, scores: Tensor) -> None:
-        """See `AffineAdapter.update`: waits for the labels."""
+        """See `CorruptionAffineAdapter.update`: waits for the labels."""
         self._waiting = images, scores
 
     def reveal(self, labels: Tensor) -> None:

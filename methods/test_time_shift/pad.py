@@ -12,14 +12,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark.deployment import Adapting
-from benchmark.models.pixel_policy import ROTATIONS, PixelPolicy
 from benchmark.tasks.test_time_shift import control
-from benchmark.tasks.test_time_shift.deployment import DeploymentSetup
+from benchmark.tasks.test_time_shift.control import DeploymentSetup
+from benchmark.tasks.test_time_shift.pixel_policy import ROTATIONS, PixelPolicy
+from benchmark.tasks.test_time_shift.policies import AdaptingControlPolicy
 
 
-@control.method("pad", paper="arXiv:2007.04309")
-class PAD(Adapting):
+@control.track.method("pad", paper="arXiv:2007.04309")
+class PAD(AdaptingControlPolicy):
     """As released, by inverse dynamics: Adam on the shared convolutions and the self-supervised branch.
 
     learning_rate: 1e-3;  copies: 32 random crops of the one transition
@@ -30,19 +30,19 @@ class PAD(Adapting):
         self._learning_rate, self._copies = learning_rate, copies
 
     def optimiser(self, model: PixelPolicy) -> torch.optim.Optimizer:
-        """See `Adapting.optimiser`. The policy's own branch never changes."""
+        """See `AdaptingControlPolicy.optimiser`. The policy's own branch never changes."""
         weights = [*model.shared.parameters(), *model.self_supervised.parameters()]
         return torch.optim.Adam(weights, lr=self._learning_rate, fused=True)
 
     def losses(self, before: Tensor, actions: Tensor, after: Tensor) -> Tensor:
-        """See `Adapting.losses`: mean squared error of the action, over independent crops of both observations."""
+        """See `AdaptingControlPolicy.losses`: squared error of the action, over independent crops of both."""
         model = self.model
         places = model.draw_places(1, self._copies, self.generator, 2).to(before.device)
         first, second = model.maps(before[:, None]), model.maps(after[:, None])
         return model.inverse_losses(first, second, actions[:, None], places)
 
 
-@control.method("pad-tuned", paper="arXiv:2007.04309")
+@control.track.method("pad-tuned", paper="arXiv:2007.04309")
 class TunedPAD(PAD):
     """The same, of which only the biases of the shared convolutions learn, by plain SGD, and only in need.
 
@@ -69,29 +69,29 @@ class TunedPAD(PAD):
         self._threshold, self._prior = threshold, prior
 
     def reset(self, episodes: int) -> None:
-        """See `Adapting.reset`."""
+        """See `AdaptingControlPolicy.reset`."""
         super().reset(episodes)
         self._count, self._total = self._prior, self._prior * self.model.usual_loss
 
     def optimiser(self, model: PixelPolicy) -> torch.optim.Optimizer:
-        """See `Adapting.optimiser`."""
+        """See `AdaptingControlPolicy.optimiser`."""
         biases = [weight for name, weight in model.shared.named_parameters() if name.endswith("bias")]
         return torch.optim.SGD(biases, lr=self._learning_rate, fused=True)
 
     def learns(self, losses: Tensor) -> Tensor:
-        """See `Adapting.learns`."""
+        """See `AdaptingControlPolicy.learns`."""
         self._count, self._total = self._count + 1, self._total + losses
         return (self._total / self._count > self._threshold * self.model.usual_loss).to(losses.dtype)
 
 
-@control.method("pad-rotation", paper="arXiv:2007.04309")
+@control.track.method("pad-rotation", paper="arXiv:2007.04309")
 class RotationPAD(PAD):
     """As released, by rotations; each quarter gets a quarter of the copies."""
 
     variant = "rotation"
 
     def losses(self, before: Tensor, actions: Tensor, after: Tensor) -> Tensor:
-        """See `Adapting.losses`: cross-entropy of the quarters that the newest observation was turned by."""
+        """See `AdaptingControlPolicy.losses`: cross-entropy of how the newest observation was turned."""
         each = max(1, self._copies // ROTATIONS)
         places = self.model.draw_places(ROTATIONS, each, self.generator).to(after.device)
         return self.model.rotation_losses(after[:, None], places)

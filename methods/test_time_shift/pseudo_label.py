@@ -8,12 +8,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.adaptation import AffineAdapter
-from benchmark.tasks.test_time_shift import AdaptationSetup, corruption
+from benchmark.tasks.test_time_shift import corruption
+from benchmark.tasks.test_time_shift.adaptation import CorruptionAffineAdapter
+from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 
 
-@corruption.method("pseudo-label", role="baseline", paper="Lee 2013")
-class PseudoLabel(AffineAdapter):
+@corruption.track.method("pseudo-label", role="baseline", paper="Lee 2013")
+class PseudoLabel(CorruptionAffineAdapter):
     """threshold: probability from which an answer counts as a label;  learning_rate: of Adam, as Tent's."""
 
     def __init__(self, setup: AdaptationSetup, *, threshold: float = 0.9, learning_rate: float = 1e-3) -> None:

@@ -11,12 +11,13 @@ import math
 import torch
 from torch import Tensor
 
-from benchmark.adaptation import AffineAdapter, Norm, entropy
-from benchmark.tasks.test_time_shift import AdaptationSetup, corruption
+from benchmark.tasks.test_time_shift import corruption
+from benchmark.tasks.test_time_shift.adaptation import CorruptionAffineAdapter, Norm, entropy
+from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 
 
-@corruption.method("sar", role="baseline", paper="arXiv:2302.12400")
-class SAR(AffineAdapter):
+@corruption.track.method("sar", role="baseline", paper="arXiv:2302.12400")
+class SAR(CorruptionAffineAdapter):
     """margin: E0 as a share of ln(classes) (section 4: 0.4);  radius: rho of the climb (0.05);  floor: of the moving
     mean of the loss, as a share of ln(classes) (the paper's 0.2 of ln 1000);  learning_rate: of SGD with momentum 0.9,
     the best of 0.001, 0.01 and 0.03 on held-out corruptions and another seed (the paper, for ImageNet: 0.00025). The
@@ -39,7 +40,7 @@ class SAR(AffineAdapter):
         self._moving: float | None = None
 
     def adapted(self) -> list[Norm]:
-        """See `AffineAdapter.adapted`: none of the last block's, if there are others."""
+        """See `CorruptionAffineAdapter.adapted`: none of the last block's, if there are others."""
         layers = getattr(self.model, "layers", None)
         top = set(layers[-1].modules()) if layers is not None else set()
         return [layer for layer in self.norms if layer not in top] or self.norms
@@ -50,7 +51,7 @@ class SAR(AffineAdapter):
         self._moving = None
 
     def fresh_optimizer(self) -> torch.optim.Optimizer:
-        """See `AffineAdapter.fresh_optimizer`."""
+        """See `CorruptionAffineAdapter.fresh_optimizer`."""
         return torch.optim.SGD(self.parameters, lr=self.learning_rate, momentum=0.9, fused=True)
 
     def loss(self, scores: Tensor) -> Tensor | None:
@@ -60,7 +61,7 @@ class SAR(AffineAdapter):
         return entropies[sure].mean() if bool(sure.any()) else None
 
     def update(self, images: Tensor, scores: Tensor) -> None:
-        """See `AffineAdapter.update`: algorithm 1."""
+        """See `CorruptionAffineAdapter.update`: algorithm 1."""
         sure = entropy(scores.detach()) < self._margin
         first = self.loss(scores)
         if first is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmark.adaptation import SourceModel
 from benchmark.tasks.test_time_shift import corruption
+from benchmark.tasks.test_time_shift.adaptation import CorruptionModel
 
 
-@corruption.method("source", role="baseline")
-class Source(SourceModel):
+@corruption.track.method("source", role="baseline")
+class Source(CorruptionModel):
     """Evaluation mode: the source's statistics."""

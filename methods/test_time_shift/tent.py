@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from benchmark.adaptation import AffineAdapter, entropy
-from benchmark.tasks.test_time_shift import AdaptationSetup, corruption
+from benchmark.tasks.test_time_shift import corruption
+from benchmark.tasks.test_time_shift.adaptation import CorruptionAffineAdapter, entropy
+from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 
 
-@corruption.method("tent", paper="arXiv:2006.10726")
-class Tent(AffineAdapter):
+@corruption.track.method("tent", paper="arXiv:2006.10726")
+class Tent(CorruptionAffineAdapter):
     """learning_rate: of Adam (section 4: 0.001, with batches of 128; released example: with batches of 200)."""
 
     def __init__(self, setup: AdaptationSetup, *, learning_rate: float = 1e-3) -> None:
@@ -25,7 +26,7 @@ class Tent(AffineAdapter):
         return entropy(scores).mean()
 
 
-@corruption.method("tent-fast", paper="arXiv:2006.10726")
+@corruption.track.method("tent-fast", paper="arXiv:2006.10726")
 class FastTent(Tent):
     """learning_rate: the best of 0.001 ... 0.02 on held-out corruptions and other seeds, at this size."""
 

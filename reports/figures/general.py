@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from benchmark.stats import Summary
-from reports import formatting
-from reports.figures.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, log_scale, new
-from reports.figures.palette import REFERENCE
-from reports.figures.scatter import Point, scatter
+from benchmark.results.stats import Summary
+from reports.drawing.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, log_scale, new
+from reports.drawing.palette import REFERENCE
+from reports.drawing.scatter import Point, scatter
+from reports.tables import formatting
 
 
 def primary(subject: Subject) -> Figure | None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.seeding import derive, generator, numpy_generator
+from benchmark.seeding import Draw, derive, generator, numpy_generator
 
 PATHS = st.lists(st.integers() | st.text(alphabet="ab:.int"), max_size=4)
 
@@ -55,3 +58,41 @@ def test_drawing_leaves_the_global_state_alone() -> None:
     before = torch.get_rng_state()
     torch.rand(3, generator=generator(1, "a"))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class TestDraw:
+    """Where the data of one job come from."""
+
+    DRAW = Draw("forgetting.permuted", 3, "local", "cpu")
+
+    def test_its_paths(self) -> None:
+        """They decide all data, as `derive` does."""
+        assert self.DRAW.path("permutation", 1) == (3, "forgetting.permuted", "permutation", 1)
+        assert self.DRAW.secret_path("test") == (3, "forgetting.permuted", "test", "local")
+        assert self.DRAW.path() == (3, "forgetting.permuted")
+
+    def test_its_generators_are_those_of_its_paths(self) -> None:
+        for drawn, path in [
+            (self.DRAW.generator("weights", 2), self.DRAW.path("weights", 2)),
+            (self.DRAW.secret("episodes"), self.DRAW.secret_path("episodes")),
+        ]:
+            assert drawn.initial_seed() == derive(*path)
+            assert drawn.device == torch.device("cpu")
+
+    @pytest.mark.parametrize("changes", [{"track": "forgetting.split"}, {"seed": 4}])
+    def test_track_and_seed_decide_both_streams(self, changes: dict[str, Any]) -> None:
+        other = replace(self.DRAW, **changes)
+        assert other.path("a") != self.DRAW.path("a")
+        assert other.secret_path("a") != self.DRAW.secret_path("a")
+
+    def test_only_secret_streams_know_the_salt(self) -> None:
+        fresh = replace(self.DRAW, salt="fresh")
+        assert fresh.path("a") == self.DRAW.path("a")
+        assert fresh.secret_path("a") != self.DRAW.secret_path("a")
+        assert self.DRAW.path("a") != self.DRAW.secret_path("a")
+
+    def test_the_device_decides_nothing(self) -> None:
+        elsewhere = replace(self.DRAW, device="cuda:0")
+        assert elsewhere.path("a") == self.DRAW.path("a")
+        assert elsewhere.secret_path("a") == self.DRAW.secret_path("a")
+        assert elsewhere.generator("a").device == torch.device("cpu")

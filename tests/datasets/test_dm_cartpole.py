@@ -7,9 +7,9 @@ import os
 import pytest
 import torch
 
-from benchmark.control.environment import ControlEnv
-from benchmark.control.shifts import KINDS, STRENGTHS, Shift
-from benchmark.data import ControlDataset, catalogue
+from benchmark.data.catalogue import ControlDataset, catalogue
+from benchmark.data.control.environment import ControlEnv
+from benchmark.data.control.shifts import KINDS, STRENGTHS, Shift
 from benchmark.errors import UsageError
 
 os.environ.setdefault("MUJOCO_GL", "egl")
@@ -62,9 +62,10 @@ def test_shifts_change_what_is_seen_and_nothing_else(kind: str) -> None:
 
 
 def test_the_whole_track_runs() -> None:
-    from benchmark.contestant import Limits
-    from benchmark.job import Job
-    from benchmark.runner import Conditions, Plan, run_job
+    from benchmark.contestant.remote import Limits
+    from benchmark.results.job import Job
+    from benchmark.running.plan import Conditions, Plan
+    from benchmark.running.runner import run_job
 
     plan = Plan.of(Job("test_time_shift.control", "pad", "smoke@dm-cartpole", 100))
     record = run_job(plan, Conditions("cpu", Limits(300, 8 * 2**30)), threads=1, alone=False)

@@ -8,7 +8,7 @@ from urllib.error import URLError
 import pytest
 from PIL import Image
 
-from benchmark.data import FixedDataset, catalogue
+from benchmark.data.catalogue import FixedDataset, catalogue
 from benchmark.errors import DataError
 
 CLASSES = (

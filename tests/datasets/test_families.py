@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark.class_split import class_split
-from benchmark.data import ProceduralDataset, catalogue
+from benchmark.data.catalogue import ProceduralDataset, catalogue
+from benchmark.data.drawing.worlds import World
 from benchmark.errors import DataError
-from benchmark.worlds import World
+from benchmark.tasks.few_shot.class_split import class_split
 
 FAMILIES, BASE, NOVEL = 16, 6, 2
 

@@ -14,8 +14,8 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from benchmark.cachefile import kept_array
-from benchmark.data import LabelledImages, ScriptedDataset, catalogue
+from benchmark.data.cache import kept_array
+from benchmark.data.catalogue import LabelledImages, ScriptedDataset, catalogue
 from benchmark.errors import DataError
 from benchmark.plugins import load_datasets
 

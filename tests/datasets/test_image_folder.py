@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark.data import Catalogue, FixedDataset
+from benchmark.data.catalogue import Catalogue, FixedDataset
+from benchmark.data.images.image_folder import ImageFolder, register_folders
+from benchmark.data.images.listing import has_layout
 from benchmark.errors import DataError
-from benchmark.image_folder import ImageFolder, register_folders
-from benchmark.image_listing import has_layout
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def test_decoded_once_and_again_if_a_file_changes(tmp_path: Path, monkeypatch: p
     folder(tmp_path / "pets")
     first, before = dataset.load("train", root=tmp_path), dataset.fingerprint(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("benchmark.image_folder.decoded", lambda *_, **__: pytest.fail("decoded again"))
+        patch.setattr("benchmark.data.images.image_folder.decoded", lambda *_, **__: pytest.fail("decoded again"))
         assert torch.equal(first.images, dataset.load("train", root=tmp_path).images)
         assert dataset.fingerprint(tmp_path) == before
     picture(tmp_path / "pets" / "train" / "cat" / "0.png", 99, size=(6, 4))

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark.data import Catalogue, FixedDataset, catalogue
+from benchmark.data.catalogue import Catalogue, FixedDataset, catalogue
+from benchmark.data.images.image_folder import register_folders
 from benchmark.errors import DataError
-from benchmark.image_folder import register_folders
 
 PARTS = {"train": ("n02", "n01"), "val": ("n03",), "test": ("n04",)}
 CLASSES = ("train/n01", "train/n02", "val/n03", "test/n04")

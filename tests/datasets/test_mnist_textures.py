@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.data import FixedDataset, catalogue
+from benchmark.data.catalogue import FixedDataset, catalogue
 from benchmark.errors import DataError
 
 

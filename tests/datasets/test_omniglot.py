@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark.data import Catalogue, FixedDataset, catalogue
+from benchmark.data.catalogue import Catalogue, FixedDataset, catalogue
+from benchmark.data.images.image_folder import register_folders
 from benchmark.errors import DataError
-from benchmark.image_folder import register_folders
 
 SMALL = "images_background_small1"
 

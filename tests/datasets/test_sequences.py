@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark.data import LabelledSequences, SequenceDataset, catalogue
+from benchmark.data.catalogue import LabelledSequences, SequenceDataset, catalogue
 from benchmark.errors import DataError
 
 NAMES = ["associative-recall", "list-operations"]

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark.data import FixedDataset, catalogue
+from benchmark.data.catalogue import FixedDataset, catalogue
 from benchmark.errors import DataError
 from benchmark.plugins import load_datasets
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchmark import worlds
-from benchmark.data import LabelledImages, ProceduralDataset, ScriptedDataset, catalogue
+from benchmark.data.catalogue import LabelledImages, ProceduralDataset, ScriptedDataset, catalogue
+from benchmark.data.drawing import worlds
+from benchmark.data.drawing.worlds import World
 from benchmark.errors import DataError
 from benchmark.seeding import generator
-from benchmark.worlds import World
 
 WORLDS = {"symbols": 24, "drawings": 40, "textures": 20, "scenes": 30}
 

@@ -10,18 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from benchmark import plugins
-from benchmark.contestant import Limits
-from benchmark.data import FixedDataset
-from benchmark.job import Job, Tier
-from benchmark.record import Record
-from benchmark.runner import Conditions, Plan, run_job
-from benchmark.source import Source
-from benchmark.task import Track
+from benchmark.contestant.remote import Limits
+from benchmark.data.catalogue import FixedDataset
+from benchmark.data.source import Source
+from benchmark.results.job import Job, Tier
+from benchmark.results.record import Record
+from benchmark.running.plan import Conditions, Plan
+from benchmark.running.runner import run_job
 from benchmark.tasks import all_tracks, find_track
+from benchmark.tasks.track import Track
 
 HERE = Path(__file__).parent
 COMPARISON = HERE / "comparison.json"
@@ -44,6 +46,13 @@ def machine() -> str:
 def smoke_file() -> Path:
     """Where the metrics of this machine lie, if anybody has recorded them."""
     return HERE / f"smoke-{machine()}.json"
+
+
+@lru_cache(maxsize=1)
+def smoke_metrics() -> dict[str, Any]:
+    """What was recorded on this machine, by `track/method`."""
+    found: dict[str, Any] = json.loads(smoke_file().read_text())
+    return found
 
 
 def comparison_parts() -> dict[str, dict[str, str]]:
@@ -90,8 +99,13 @@ def summary(track: Track[Any], record: Record) -> dict[str, Any]:
     return {
         "status": record.status,
         "metrics": metrics,
-        "curves": {} if track.timing else {name: _digest(curve) for name, curve in record.curves.items()},
+        "curves": {} if track.timing else {name: _digest(_values(curve)) for name, curve in record.curves.items()},
     }
+
+
+def _values(curve: dict[str, list[float]]) -> dict[str, list[float]]:
+    """A curve without its intervals, which are a matter of statistics and not of the method's numbers."""
+    return {column: values for column, values in curve.items() if column != "half_width_95"}
 
 
 def smoke(track: Track[Any], method: str) -> dict[str, Any]:

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.record import Record
-from benchmark.store import Scan
+from benchmark.results.record import Record
+from benchmark.results.store import Scan
 from reports import figures
-
-from .factory import record
+from tests.reports.factory import record
 
 
 @pytest.fixture

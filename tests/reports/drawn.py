@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib import figure as mpl_figure
 
-from benchmark.ranking import tables
-from benchmark.record import Record
+from benchmark.results.ranking import tables
+from benchmark.results.record import Record
 from reports import figures
-from reports.figures import Figure, canvas
+from reports.drawing import canvas
+from reports.figures import Figure
 
 
 def drawn(records: list[Record]) -> dict[str, Figure]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.record import FAILURES, Costs, Device, Failure, MetricValue, Provenance, Record, Software
+from benchmark.results.record import FAILURES, Costs, Device, Failure, MetricValue, Provenance, Record, Software
 
 UNITS = {
     "ACC": ("%", True),

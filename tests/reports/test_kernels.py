@@ -5,11 +5,19 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import typer
 
-from benchmark.throughput import comparison, views
+from benchmark.cli.compare import compare as verb
+from benchmark.cli.console import console
+from benchmark.results import throughput
 from reports import kernels
+from tests.benchmark.results.test_throughput import anchors, kernel, stored
 
-from ..benchmark.test_throughput_comparison import anchors, kernel, stored
+
+def compare(first: Path, second: Path, out: Path | None, *, as_json: bool) -> int:
+    with pytest.raises(typer.Exit) as ended:
+        verb(first, second, out, as_json)
+    return ended.value.exit_code
 
 
 @pytest.fixture
@@ -21,7 +29,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_the_table(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    assert views.compare(*files, None, as_json=False) == 0
+    assert compare(*files, None, as_json=False) == 0
     text = capsys.readouterr().out
     assert "cpu-test-2c" in text
     assert "cuda-test" in text
@@ -33,11 +41,11 @@ def test_the_table(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str])
 
 
 def test_the_figure_and_json(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert views.compare(*files, tmp_path / "c.svg", as_json=True) == 0
+    assert compare(*files, tmp_path / "c.svg", as_json=True) == 0
     ElementTree.parse(tmp_path / "c.svg")
     found = json.loads(capsys.readouterr().out)
     assert [row["relative"] for row in found["kernels"]] == pytest.approx([2, 0.5])
-    again = comparison.compare(*map(comparison.load, files))
+    again = throughput.compare(*map(throughput.load, files))
     assert kernels.figure(again) == (tmp_path / "c.svg").read_text()
 
 
@@ -45,17 +53,17 @@ def test_a_refusal_is_an_exit_code(files: tuple[Path, Path], capsys: pytest.Capt
     data = json.loads(files[1].read_text())
     data["benchmarks"][-1]["extra_info"]["work"]["code"] = "new"
     files[1].write_text(json.dumps(data))
-    assert views.compare(*files, None, as_json=False) == 1
+    assert compare(*files, None, as_json=False) == 1
     assert "refused: x.py::test_b: code abc against new; run both with one version" in capsys.readouterr().out
 
 
 def test_the_roofline(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    views.roofline(files[0])
+    kernels.show_roofline(throughput.load(files[0]), console())
     assert capsys.readouterr().out == "", "of no kernel is the work known"
     data = json.loads(files[0].read_text())
     data["benchmarks"][-1]["extra_info"] |= {"share_of_bound": 0.384, "limited_by": "arithmetic"}
     files[0].write_text(json.dumps(data))
-    views.roofline(files[0])
+    kernels.show_roofline(throughput.load(files[0]), console())
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[-1] == ["b", "30.0", "us", "38%", "arithmetic"]
     assert len(lines) == 3, "headings, the group, and that kernel alone"

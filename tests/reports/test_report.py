@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 import reports
-from benchmark.record import Record
-from benchmark.store import Scan, Store
-
-from .factory import matrix, record
+from benchmark.results.record import Record
+from benchmark.results.store import Scan, Store
+from tests.reports.factory import matrix, record
 
 
 def read_all(folder: Path) -> dict[str, bytes]:
@@ -42,7 +41,7 @@ def test_another_process_writes_the_same_bytes_and_imports_no_torch(results: lis
         Store(tmp_path / "runs").write(each)
     reports.build(reports.gather([tmp_path / "runs"]), tmp_path / "one")
     code = (
-        "import sys, pathlib, reports; from reports import terminal; from rich.console import Console\n"
+        "import sys, pathlib, reports; from reports.tables import terminal; from rich.console import Console\n"
         "report = reports.build(reports.gather([pathlib.Path(sys.argv[1])]), pathlib.Path(sys.argv[2]))\n"
         "terminal.show(report.tables, Console())\n"
         "assert 'torch' not in sys.modules"
@@ -54,7 +53,7 @@ def test_another_process_writes_the_same_bytes_and_imports_no_torch(results: lis
 
 
 def test_importing_reports_does_not_import_matplotlib_or_polars() -> None:
-    code = "import sys, reports.terminal; assert not {'matplotlib', 'polars', 'torch'} & sys.modules.keys()"
+    code = "import sys, reports.tables.terminal; assert not {'matplotlib', 'polars', 'torch'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 

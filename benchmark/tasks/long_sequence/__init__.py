@@ -11,14 +11,14 @@ Rules of `decode`
   makes `step`s of one token, at positions that grow fourfold; it says how many bytes it keeps (`state_bytes`).
 
 Rules of `recall`
-  The same small Transformer (benchmark/models/transformer.py) learns three exercises, each from its initial weights:
+  The same small Transformer (transformer.py) learns three exercises, each from its initial weights:
   `recall`, pairs of a key and a value, then a key: which value came with it (datasets/associative_recall.py); `lists`,
   nested minima, maxima, medians and sums of digits (datasets/list_operations.py); `pixels`, the grey pixels of an image
   row by row: of which of ten classes. A sequence ends in a token that asks, at which the network answers: an attention
   that does not bring far tokens there is blind. Every token may attend to all tokens; a method which by its nature sees
   the past alone, as a gate does, does so here: for the last token that is everything.
   The setup fixes all but the attention: sizes, initial weights, number of steps, batch size, the highest learning rate;
-  the harness the optimiser and its schedule (benchmark/attention/learner.py), a method may only name another rate for
+  the harness the optimiser and its schedule (learner.py), a method may only name another rate for
   its attention's own parameters. The judge hands out minibatches in an order that is the same for all methods, and asks
   for `classify` in between and at the end; labels of test sequences stay with the judge. Drawn sequences are new in
   every minibatch, those of the tests from a seed that the contestant cannot derive; images are some thousand, shown in
@@ -56,15 +56,10 @@ Metrics of `recall`
 
 from __future__ import annotations
 
-from benchmark.task import Task
-from benchmark.tasks.long_sequence.decode import DecodeSetup, decode
-from benchmark.tasks.long_sequence.encode import EncodeSetup, encode
-from benchmark.tasks.long_sequence.recall import RecallSetup, recall
-
-__all__ = ["DecodeSetup", "EncodeSetup", "RecallSetup", "decode", "encode", "recall", "task"]
+from benchmark.tasks.track import Task
 
 task = Task(
     "long_sequence",
     "What do attentions cheaper than exact ones cost, on sequences how long, and what do they lose?",
-    (encode, decode, recall),
+    ("encode", "decode", "recall"),
 )

@@ -4,16 +4,17 @@ function of the inputs, and whether gradients are its slope.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmark.seeding import generator
+from benchmark.tasks.answers import Floats, Reply, Several, wrong
 from benchmark.tasks.long_sequence import timing
 from benchmark.tasks.long_sequence.timing import Tokens
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmark.contestant import Contestant
+    from benchmark.tasks.rules import Contestant
 
 SAMPLE = 32
 """Rows per head that are compared with exact attention."""
@@ -23,7 +24,7 @@ def error(data: Tokens, inputs: tuple[Tensor, ...], answer: Tensor) -> float:
     """How far a sample of rows is from exact attention, in %."""
     import torch
 
-    from benchmark.attention.softmax import exact
+    from benchmark.tasks.long_sequence.attention.softmax import exact
 
     q, k, v = inputs
     rows = torch.randperm(q.shape[2], generator=generator(*data.path, "rows", q.shape[2]))[:SAMPLE]
@@ -36,25 +37,20 @@ def arguments(data: Tokens, call: str, length: int, *use: int | str) -> tuple[Te
     return inputs if call == "forward" else (*inputs, data.stretch(length, "push", *use)[2])
 
 
-def answers(reply: Any, call: str, shape: tuple[int, ...]) -> list[Tensor]:
-    """The tensors of a reply. Raises ContestantError unless they are finite floats of that shape."""
-    from benchmark.answers import floats
-
-    if call == "forward":
-        return [floats(reply, call, *shape)]
-    if not isinstance(reply, list) or len(reply) != 3:
-        raise timing.wrong(call, "returned no list of three tensors; return the gradients of q, k and v")
-    return [floats(x, call, *shape) for x in reply]
+def form(call: str, shape: tuple[int, ...]) -> Reply:
+    """What a call must return: finite floats of that shape, or three of them."""
+    return Floats(*shape) if call == "forward" else Several(3, Floats(*shape), "the gradients of q, k and v")
 
 
 def check_function(contestant: Contestant, data: Tokens, length: int) -> None:
     """Raise ContestantError unless equal inputs give equal outputs and others give others."""
     first, second = data.stretch(length, "check", 1), data.stretch(length, "check", 2)
-    one, again, other = (contestant.call("forward", *x, phase="check") for x in (first, first, second))
+    wanted = Floats(*first[2].shape)
+    one, again, other = (contestant.call("forward", *x, reply=wanted, phase="check") for x in (first, first, second))
     if timing.error(again, one) > 0.1:
-        raise timing.wrong("forward", "gives the same inputs other outputs the second time; draw projections once")
+        raise wrong("forward", "gives the same inputs other outputs the second time; draw projections once")
     if timing.error(other, one) < 1:
-        raise timing.wrong("forward", "gives other inputs the same outputs")
+        raise wrong("forward", "gives other inputs the same outputs")
 
 
 def check_gradients(contestant: Contestant, data: Tokens, length: int) -> None:
@@ -63,7 +59,8 @@ def check_gradients(contestant: Contestant, data: Tokens, length: int) -> None:
     Raises ContestantError if they do not, to 5 %.
     """
     *inputs, push = arguments(data, "gradients", length, "check")
-    found = contestant.call("gradients", *inputs, push, phase="check")
+    shape = tuple(push.shape)
+    found = contestant.call("gradients", *inputs, push, reply=form("gradients", shape), phase="check")
     for place, (name, gradient) in enumerate(zip("qkv", found, strict=True)):
         size = float(gradient.double().norm())
         step = 0.01 * float(inputs[place].norm()) / max(size, 1e-30)
@@ -71,7 +68,8 @@ def check_gradients(contestant: Contestant, data: Tokens, length: int) -> None:
         for way in (step, -step):
             moved = list(inputs)
             moved[place] = inputs[place] + way * gradient
-            sums.append(float((contestant.call("forward", *moved, phase="check").double() * push).sum()))
+            out = contestant.call("forward", *moved, reply=form("forward", shape), phase="check")
+            sums.append(float((out.double() * push).sum()))
         slope = (sums[0] - sums[1]) / (2 * step)
         if not abs(slope - size**2) <= 0.05 * size**2 or size == 0:
-            raise timing.wrong("gradients", f"is not the slope of forward() in {name}: {size**2:.4g}, not {slope:.4g}")
+            raise wrong("gradients", f"is not the slope of forward() in {name}: {size**2:.4g}, not {slope:.4g}")

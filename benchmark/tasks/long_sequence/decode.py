@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from benchmark.job import Tier
-from benchmark.task import Budget, Metric, Outcome, Setup, Track
+from benchmark.results.job import Tier
+from benchmark.tasks.answers import Count, Floats, wrong
 from benchmark.tasks.long_sequence import timing
 from benchmark.tasks.long_sequence.timing import Series, Tokens
+from benchmark.tasks.rules import Budget, Outcome, Rules, Setup
+from benchmark.tasks.track import Metric, Track
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmark.contestant import Contestant
-    from benchmark.measure import Clock
-    from benchmark.source import Source
+    from benchmark.data.source import Source
+    from benchmark.machine.meters import Clock
+    from benchmark.seeding import Draw
+    from benchmark.tasks.rules import Contestant
 
 NAME = "long_sequence.decode"
 SPEED_UP = Metric(
@@ -80,45 +83,28 @@ class DecodeBudget(Budget):
         return self.positions[-1] + (1 + self.rounds) * self.steps
 
 
-class _DecodeRules:
-    def needs(self, budget: DecodeBudget) -> tuple[str, ...]:
-        return ()
+class _DecodeRules(Rules):
+    def prepare(self, sizes: DecodeBudget, source: Source, draw: Draw) -> Tokens:
+        return Tokens.of(source, draw, batch=sizes.batch, heads=sizes.heads, length=sizes.longest, dim=sizes.dim)
 
-    def compared(self, budget: DecodeBudget, source: Source) -> dict[str, str]:
-        return {}
+    def tell(self, sizes: DecodeBudget, data: Tokens) -> dict[str, Any]:
+        return {"batch": sizes.batch, "heads": sizes.heads, "dim": sizes.dim, "longest": sizes.longest}
 
-    def prepare(self, budget: DecodeBudget, source: Source, *, seed: int, salt: str, device: str) -> Tokens:
-        return Tokens.draw(
-            source,
-            batch=budget.batch,
-            heads=budget.heads,
-            length=budget.longest,
-            dim=budget.dim,
-            track=NAME,
-            seed=seed,
-            salt=salt,
-            device=device,
-        )
-
-    def setup(self, budget: DecodeBudget, data: Tokens, *, track: str, seed: int, device_name: str) -> DecodeSetup:
-        return DecodeSetup(seed, track, device_name, budget.batch, budget.heads, budget.dim, budget.longest)
-
-    def judge(self, contestant: Contestant, budget: DecodeBudget, data: Tokens, clock: Clock) -> Outcome:
-        q, k, v = (x.to(data.device) for x in data.stretch(budget.longest, "decode"))
+    def judge(self, contestant: Contestant, sizes: DecodeBudget, data: Tokens, clock: Clock) -> Outcome:
+        q, k, v = (x.to(data.device) for x in data.stretch(sizes.longest, "decode"))
         curve: dict[str, list[float]] = {column: [] for column in _COLUMNS}
         series, errors, medians, now = [], [], [], 0
         with timing.threads(contestant.threads):
-            for position in budget.positions:
-                _read(contestant, [x[:, :, now:position] for x in (q, k, v)])
-                state = contestant.call("state_bytes", phase="check")
-                if not isinstance(state, int) or isinstance(state, bool) or state < 0:
-                    raise timing.wrong("state_bytes", f"returned {state!r}; return a number of bytes")
-                one, off, now = _steps(contestant, budget, (q, k, v), position, data.device)
+            for position in sizes.positions:
+                prompt = [x[:, :, now:position] for x in (q, k, v)]
+                contestant.call("read", *prompt, reply=Floats(*prompt[0].shape))
+                state = contestant.call("state_bytes", reply=Count("bytes"), phase="check")
+                one, off, now = _steps(contestant, sizes, (q, k, v), position, data.device)
                 series.append(one)
                 errors.append(off)
-                fast, middle, slow = (budget.batch / x for x in timing.quartiles(one.method))
-                medians.append(budget.batch / middle)
-                exact = budget.batch / timing.quartiles(one.exact)[1]
+                fast, middle, slow = (sizes.batch / x for x in timing.quartiles(one.method))
+                medians.append(sizes.batch / middle)
+                exact = sizes.batch / timing.quartiles(one.exact)[1]
                 row = (position, middle, slow, fast, exact, one.speed_up, state)
                 for column, value in zip(_COLUMNS, row, strict=True):
                     curve[column].append(float(value))
@@ -132,53 +118,43 @@ class _DecodeRules:
             NOISE.name: NOISE.value(noise),
         }
         rates = {
-            "prompt tokens/s": budget.batch * budget.positions[-1] / contestant.seconds("read"),
-            f"tokens/s at {budget.positions[-1]}": curve["tokens_per_second"][-1],
+            "prompt tokens/s": sizes.batch * sizes.positions[-1] / contestant.seconds("read"),
+            f"tokens/s at {sizes.positions[-1]}": curve["tokens_per_second"][-1],
         }
-        return Outcome(metrics, {"decode": curve}, rates, doubt=timing.doubt(noise, limit=budget.noise))
-
-
-def _read(contestant: Contestant, tokens: list[Tensor]) -> None:
-    """Send a stretch of the prompt; its outputs must be finite and of its shape."""
-    from benchmark import answers
-
-    answers.floats(contestant.call("read", *tokens), "read", *tokens[0].shape)
+        return Outcome(metrics, {"decode": curve}, rates, doubt=timing.doubt(noise, limit=sizes.noise))
 
 
 def _steps(
-    contestant: Contestant, budget: DecodeBudget, tokens: tuple[Tensor, ...], position: int, device: str
+    contestant: Contestant, sizes: DecodeBudget, tokens: tuple[Tensor, ...], position: int, device: str
 ) -> tuple[Series, float, int]:
     """Time steps from a position on, after some that are not timed: the series, the error in %, and the new place."""
     import torch
 
-    from benchmark import answers
-    from benchmark.attention.softmax import exact
+    from benchmark.tasks.long_sequence.attention.softmax import exact
 
     def exact_steps(start: int) -> list[Tensor]:
         q, k, v = tokens
-        ends = range(start + 1, start + budget.steps + 1)
+        ends = range(start + 1, start + sizes.steps + 1)
         return [exact(q[:, :, end - 1 : end], k[:, :, :end], v[:, :, :end]) for end in ends]
 
     def steps(start: int, phase: str) -> list[Tensor]:
-        calls = [tuple(x[:, :, at : at + 1] for x in tokens) for at in range(start, start + budget.steps)]
-        shape = (budget.batch, budget.heads, 1, budget.dim)
-        return [answers.floats(reply, "step", *shape) for reply in contestant.burst("step", calls, phase=phase)]
+        calls = [tuple(x[:, :, at : at + 1] for x in tokens) for at in range(start, start + sizes.steps)]
+        shape = (sizes.batch, sizes.heads, 1, sizes.dim)
+        return contestant.burst("step", calls, phase=phase, reply=Floats(*shape))
 
-    series, now = Series(), position + budget.steps
+    series, now = Series(), position + sizes.steps
     off = timing.error(torch.cat(steps(position, "step, first"), 2), torch.cat(exact_steps(position), 2).cpu())
-    for _ in range(budget.rounds):
+    for _ in range(sizes.rounds):
         start = now
-        series.exact.append(timing.seconds(partial(exact_steps, start), device) / budget.steps)
+        series.exact.append(timing.seconds(partial(exact_steps, start), device) / sizes.steps)
         before = contestant.seconds("step")
         timing.settle()
         found = steps(start, "step")
-        series.method.append((contestant.seconds("step") - before) / budget.steps)
-        now += budget.steps
+        series.method.append((contestant.seconds("step") - before) / sizes.steps)
+        now += sizes.steps
     last = timing.error(torch.cat(found, 2), torch.cat(exact_steps(start), 2).cpu())
     if last > 2 * off + 100:  # an honest method may lose tokens that it still had at first; nonsense is off by 100 %
-        raise timing.wrong(
-            "step", f"is {last:.0f} % off where it is timed, after position {position}; {off:.0f} % before"
-        )
+        raise wrong("step", f"is {last:.0f} % off where it is timed, after position {position}; {off:.0f} % before")
     return series, off, now
 
 
@@ -189,7 +165,7 @@ def _budget(*, seconds: float, **sizes: Any) -> DecodeBudget:
     return DecodeBudget("gaussian-tokens", seconds, **(defaults | sizes))
 
 
-decode: Track[Decoder] = Track(
+track: Track[Decoder] = Track(
     NAME,
     question="Token by token after a prompt: how fast is a step, and how much must be kept, as the text grows?",
     version=1,
@@ -198,7 +174,6 @@ decode: Track[Decoder] = Track(
     metrics=(SPEED_UP, SLOW_DOWN, STATE, ERROR, NOISE),
     rules=_DecodeRules(),
     timing=True,
-    uses=("tasks/long_sequence/timing", *(f"attention/{name}" for name in ("features", "linear", "softmax", "tiles"))),
     tiers={
         Tier.SMOKE: _budget(seconds=0.3, batch=1, heads=2, dim=16, positions=(16, 64), rounds=4, steps=4, noise=1e9),
         Tier.QUICK: _budget(seconds=2),

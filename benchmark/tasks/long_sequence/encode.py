@@ -7,17 +7,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.errors import ContestantError
-from benchmark.job import Tier
-from benchmark.task import Budget, Metric, Outcome, Setup, Track
+from benchmark.results.job import Tier
+from benchmark.tasks.answers import wrong
 from benchmark.tasks.long_sequence import checks, timing
 from benchmark.tasks.long_sequence.timing import Series, Tokens
+from benchmark.tasks.rules import Budget, Outcome, Rules, Setup
+from benchmark.tasks.track import Metric, Track
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmark.contestant import Contestant
-    from benchmark.measure import Clock
-    from benchmark.source import Source
+    from benchmark.data.source import Source
+    from benchmark.machine.meters import Clock
+    from benchmark.seeding import Draw
+    from benchmark.tasks.rules import Contestant
 
 NAME = "long_sequence.encode"
 SPEED_UP = Metric(
@@ -99,66 +102,51 @@ class _Found:
         return curve
 
 
-class _EncodeRules:
-    def needs(self, budget: EncodeBudget) -> tuple[str, ...]:
-        return ()
+class _EncodeRules(Rules):
+    def prepare(self, sizes: EncodeBudget, source: Source, draw: Draw) -> Tokens:
+        longest = max(*sizes.lengths, *sizes.beyond)
+        return Tokens.of(source, draw, batch=sizes.batch, heads=sizes.heads, length=longest, dim=sizes.dim)
 
-    def compared(self, budget: EncodeBudget, source: Source) -> dict[str, str]:
-        return {}
+    def tell(self, sizes: EncodeBudget, data: Tokens) -> dict[str, Any]:
+        return {"batch": sizes.batch, "heads": sizes.heads, "dim": sizes.dim}
 
-    def prepare(self, budget: EncodeBudget, source: Source, *, seed: int, salt: str, device: str) -> Tokens:
-        return Tokens.draw(
-            source,
-            batch=budget.batch,
-            heads=budget.heads,
-            length=max(*budget.lengths, *budget.beyond),
-            dim=budget.dim,
-            track=NAME,
-            seed=seed,
-            salt=salt,
-            device=device,
-        )
-
-    def setup(self, budget: EncodeBudget, data: Tokens, *, track: str, seed: int, device_name: str) -> EncodeSetup:
-        return EncodeSetup(seed, track, device_name, budget.batch, budget.heads, budget.dim)
-
-    def judge(self, contestant: Contestant, budget: EncodeBudget, data: Tokens, clock: Clock) -> Outcome:
+    def judge(self, contestant: Contestant, sizes: EncodeBudget, data: Tokens, clock: Clock) -> Outcome:
         forward, gradients = _Found(), _Found()
         too_large, too_slow = [], []
         with timing.threads(contestant.threads):
-            for length in budget.lengths:
-                _measure(contestant, "forward", length, budget, data, forward)
-            checks.check_function(contestant, data, budget.lengths[0])
-            for length in budget.gradients:
-                _measure(contestant, "gradients", length, budget, data, gradients)
-            checks.check_gradients(contestant, data, budget.gradients[0])
-            for length in budget.beyond:
-                if forward.expected(length) > budget.longest:
+            for length in sizes.lengths:
+                _measure(contestant, "forward", length, sizes, data, forward)
+            checks.check_function(contestant, data, sizes.lengths[0])
+            for length in sizes.gradients:
+                _measure(contestant, "gradients", length, sizes, data, gradients)
+            checks.check_gradients(contestant, data, sizes.gradients[0])
+            for length in sizes.beyond:
+                if forward.expected(length) > sizes.longest:
                     too_slow.append(float(length))
                     continue
                 try:
-                    _measure(contestant, "forward", length, budget, data, forward)
+                    _measure(contestant, "forward", length, sizes, data, forward)
                 except ContestantError as problem:
                     if problem.status != "out_of_memory":
                         raise
                     too_large.append(float(length))
                     break
         noise = timing.noise([*forward.series.values(), *gradients.series.values()])
-        gains = [forward.series[length].speed_up for length in budget.lengths]
-        slopes = [gradients.series[length].speed_up for length in budget.gradients]
-        errors = [forward.errors[length] for length in budget.lengths]
+        gains = [forward.series[length].speed_up for length in sizes.lengths]
+        slopes = [gradients.series[length].speed_up for length in sizes.gradients]
+        errors = [forward.errors[length] for length in sizes.lengths]
         metrics = {
             SPEED_UP.name: SPEED_UP.value(statistics.geometric_mean(gains), raw=gains, per="length"),
             GRADIENT.name: GRADIENT.value(statistics.geometric_mean(slopes), raw=slopes, per="length"),
             ERROR.name: ERROR.value(sum(errors) / len(errors), raw=errors, per="length"),
             NOISE.name: NOISE.value(noise),
         }
-        longest = budget.lengths[-1]
+        longest = sizes.lengths[-1]
         if longest in forward.bytes:
             metrics[MEMORY.name] = MEMORY.value(forward.bytes[longest] / 2**20)
         curves = {
-            "forward": forward.curve(budget.batch),
-            "gradients": gradients.curve(budget.batch),
+            "forward": forward.curve(sizes.batch),
+            "gradients": gradients.curve(sizes.batch),
             "memory": _by_length(forward.bytes, "bytes"),
             "error": _by_length(forward.errors, "error"),
             "out_of_memory": {"length": too_large},
@@ -167,44 +155,42 @@ class _EncodeRules:
         return Outcome(
             metrics,
             curves,
-            {f"tokens/s at {longest}": budget.batch * longest / forward.median(longest)},
-            doubt=timing.doubt(noise, limit=budget.noise),
+            {f"tokens/s at {longest}": sizes.batch * longest / forward.median(longest)},
+            doubt=timing.doubt(noise, limit=sizes.noise),
         )
 
 
-def _measure(contestant: Contestant, call: str, length: int, budget: EncodeBudget, data: Tokens, found: _Found) -> None:
+def _measure(contestant: Contestant, call: str, length: int, sizes: EncodeBudget, data: Tokens, found: _Found) -> None:
     """Warm up, then time the call at a length in alternation with exact attention, and look at an answer."""
-    shape = (budget.batch, budget.heads, length, budget.dim)
+    form = checks.form(call, (sizes.batch, sizes.heads, length, sizes.dim))
     warm_up = f"{call}, first"
     arguments = checks.arguments(data, call, length, "first")
     before = contestant.seconds(warm_up)
-    reply, needed = contestant.peak(call, *arguments, phase=warm_up)
-    checks.answers(reply, call, shape)
+    _, needed = contestant.peak(call, *arguments, phase=warm_up, reply=form)
     if needed is not None:
         found.bytes[length] = needed + sum(x.nbytes for x in arguments)
     taken = contestant.seconds(warm_up) - before
     if taken < timing.LONG:  # a first call does what later ones need not: another tells how long those take
         timing.exact_seconds([arguments], data.device)
-        contestant.call(call, *arguments, phase=warm_up)
+        contestant.call(call, *arguments, reply=form, phase=warm_up)
         taken = contestant.seconds(warm_up) - before - taken
     count = timing.burst(taken)
     series = found.series[length] = Series()
     errors = []
-    for turn in timing.rounds(budget.patience):
+    for turn in timing.rounds(sizes.patience):
         calls = [checks.arguments(data, call, length, turn, place) for place in range(count)]
-        if not series.exact or series.exact[0] * count < budget.patience / 2:
+        if not series.exact or series.exact[0] * count < sizes.patience / 2:
             series.exact.append(timing.exact_seconds(calls, data.device))
         before = contestant.seconds(call)
         timing.settle()
-        replies = contestant.burst(call, calls, phase=call)
+        answers = contestant.burst(call, calls, phase=call, reply=form)
         series.method.append((contestant.seconds(call) - before) / count)
-        answers = [checks.answers(reply, call, shape) for reply in replies]
         if call == "forward":
-            errors.append(checks.error(data, calls[0], answers[0][0]))
+            errors.append(checks.error(data, calls[0], answers[0]))
     if errors:
         found.errors[length] = errors[0]
         if max(errors) > 2 * errors[0] + 1:
-            raise timing.wrong(
+            raise wrong(
                 "forward", f"is {max(errors):.0f} % off in a later call at length {length}, {errors[0]:.0f} % at first"
             )
 
@@ -222,7 +208,7 @@ def _budget(*, seconds: float, **sizes: Any) -> EncodeBudget:
     return EncodeBudget("gaussian-tokens", seconds, **(defaults | sizes))
 
 
-encode: Track[Encoder] = Track(
+track: Track[Encoder] = Track(
     NAME,
     question="Every token attends to all: how much faster than exact attention, from which length on, how far off?",
     version=1,
@@ -231,11 +217,6 @@ encode: Track[Encoder] = Track(
     metrics=(SPEED_UP, GRADIENT, ERROR, MEMORY, NOISE),
     rules=_EncodeRules(),
     timing=True,
-    uses=(
-        "tasks/long_sequence/checks",
-        "tasks/long_sequence/timing",
-        *(f"attention/{name}" for name in ("features", "linear", "softmax", "tiles")),
-    ),
     tiers={
         Tier.SMOKE: _budget(
             seconds=0.5, heads=2, dim=16, lengths=(64, 128), beyond=(256,), gradients=(64,), patience=0.01, noise=1e9

@@ -7,18 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from benchmark.job import Tier
-from benchmark.task import Budget, Metric, Outcome, Setup, Track
+from benchmark.results.job import Tier
+from benchmark.tasks.answers import Floats
 from benchmark.tasks.long_sequence import exercises
 from benchmark.tasks.long_sequence.exercises import DRAWN, EXERCISES, PIXELS, Exercise
+from benchmark.tasks.rules import Budget, Outcome, Rules, Setup
+from benchmark.tasks.track import Metric, Track
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmark.contestant import Contestant
-    from benchmark.measure import Clock
-    from benchmark.models.transformer import Attention, SequenceClassifier
-    from benchmark.source import Source
+    from benchmark.data.source import Source
+    from benchmark.machine.meters import Clock
+    from benchmark.seeding import Draw
+    from benchmark.tasks.long_sequence.transformer import Attention, SequenceClassifier
+    from benchmark.tasks.rules import Contestant
 
 NAME = "long_sequence.recall"
 
@@ -82,7 +85,7 @@ class RecallSetup(Setup):
     def model(self, exercise: str, attention: Callable[[int], Attention]) -> SequenceClassifier:
         """The standard network with that attention by layer, on the setup's device. Initial weights are the same for
         all methods, but for the attentions' own."""
-        from benchmark.models.transformer import SequenceClassifier
+        from benchmark.tasks.long_sequence.transformer import SequenceClassifier
 
         place = EXERCISES.index(exercise)
         model = SequenceClassifier(
@@ -128,76 +131,62 @@ Found = dict[str, Exercise]
 """By the names in `EXERCISES`."""
 
 
-class _RecallRules:
-    def needs(self, budget: RecallBudget) -> tuple[str, ...]:
+class _RecallRules(Rules):
+    def needs(self, sizes: RecallBudget) -> tuple[str, ...]:
         return tuple(DRAWN.values())
 
-    def compared(self, budget: RecallBudget, source: Source) -> dict[str, str]:
-        return {}
-
-    def prepare(self, budget: RecallBudget, source: Source, *, seed: int, salt: str, device: str) -> Found:
+    def prepare(self, sizes: RecallBudget, source: Source, draw: Draw) -> Found:
         found = {
-            name: exercises.drawn(name, length=length, test=budget.test, seed=seed, salt=salt)
-            for name, length in zip(DRAWN, budget.lengths, strict=True)
+            name: exercises.drawn(name, length=length, test=sizes.test, draw=draw)
+            for name, length in zip(DRAWN, sizes.lengths, strict=True)
         }
         found[PIXELS] = exercises.pixels(
-            source,
-            side=budget.side,
-            levels=budget.levels,
-            images=budget.images,
-            test=budget.test,
-            seed=seed,
-            salt=salt,
+            source, side=sizes.side, levels=sizes.levels, images=sizes.images, test=sizes.test, draw=draw
         )
         return found
 
-    def setup(self, budget: RecallBudget, data: Found, *, track: str, seed: int, device_name: str) -> RecallSetup:
-        return RecallSetup(
-            seed,
-            track,
-            device_name,
-            width=budget.width,
-            heads=budget.heads,
-            layers=budget.layers,
-            batch_size=budget.batch_size,
-            learning_rate=budget.learning_rate,
-            fields=tuple(data[name].fields for name in EXERCISES),
-            lengths=tuple(data[name].length for name in EXERCISES),
-            classes=tuple(data[name].classes for name in EXERCISES),
-            steps=budget.steps,
-            query_sizes=budget.query_sizes,
-            place_sizes=budget.place_sizes,
-        )
+    def tell(self, sizes: RecallBudget, data: Found) -> dict[str, Any]:
+        return {
+            "width": sizes.width,
+            "heads": sizes.heads,
+            "layers": sizes.layers,
+            "batch_size": sizes.batch_size,
+            "learning_rate": sizes.learning_rate,
+            "fields": tuple(data[name].fields for name in EXERCISES),
+            "lengths": tuple(data[name].length for name in EXERCISES),
+            "classes": tuple(data[name].classes for name in EXERCISES),
+            "steps": sizes.steps,
+            "query_sizes": sizes.query_sizes,
+            "place_sizes": sizes.place_sizes,
+        }
 
-    def judge(self, contestant: Contestant, budget: RecallBudget, data: Found, clock: Clock) -> Outcome:
+    def judge(self, contestant: Contestant, sizes: RecallBudget, data: Found, clock: Clock) -> Outcome:
         final, curves, tokens = {}, {}, 0
-        for name, steps in zip(EXERCISES, budget.steps, strict=True):
+        for name, steps in zip(EXERCISES, sizes.steps, strict=True):
             exercise = data[name]
             contestant.call("begin", name, phase="train")
-            ends = [round(steps * part / budget.watched) for part in range(budget.watched + 1)]
+            ends = [round(steps * part / sizes.watched) for part in range(sizes.watched + 1)]
             curve: dict[str, list[float]] = {"step": [], "accuracy": []}
             for start, end in itertools.pairwise(ends):
                 with clock.running("data"):
-                    seen = exercise.draw(start * budget.batch_size, (end - start) * budget.batch_size)
+                    seen = exercise.draw(start * sizes.batch_size, (end - start) * sizes.batch_size)
                 contestant.call("learn", seen.tokens, seen.labels, phase="train")
                 tokens += len(seen.labels) * exercise.length
                 curve["step"].append(float(end))
-                count = budget.test if end == steps else budget.glance
+                count = sizes.test if end == steps else sizes.glance
                 curve["accuracy"].append(_accuracy(contestant, exercise, count))
             curves[name], final[name] = curve, curve["accuracy"][-1]
         values = list(final.values())
         metrics = {ACCURACY.name: ACCURACY.value(sum(values) / len(values), raw=values, per="exercise")}
         metrics |= {metric.name: metric.value(final[name]) for name, metric in BY_EXERCISE.items()}
-        return Outcome(metrics, curves, {"training tokens/s": tokens / contestant.seconds("train")})
+        rates = {"training tokens/s": tokens / contestant.seconds("train")}
+        return Outcome(metrics, curves, rates, names={"exercise": list(EXERCISES)})
 
 
 def _accuracy(contestant: Contestant, exercise: Exercise, count: int) -> float:
     """Accuracy (%) on the first test sequences, up to `count`."""
-    from benchmark import answers
-
     tokens, labels = exercise.test.tokens[:count], exercise.test.labels[:count]
-    reply = contestant.call("classify", tokens, phase="classify")
-    scores = answers.floats(reply, "classify", len(tokens), exercise.classes)
+    scores = contestant.call("classify", tokens, reply=Floats(len(tokens), exercise.classes))
     return 100 * float((scores.argmax(1) == labels).double().mean())
 
 
@@ -213,7 +202,7 @@ def _budget(data: str, *, seconds: float, **sizes: Any) -> RecallBudget:
     return RecallBudget(data, seconds, **(defaults | sizes))
 
 
-recall: Track[Reader] = Track(
+track: Track[Reader] = Track(
     NAME,
     question="What does the same small Transformer learn with each attention, where answers hang on far tokens?",
     version=1,
@@ -221,10 +210,6 @@ recall: Track[Reader] = Track(
     setup=RecallSetup,
     metrics=(ACCURACY, *BY_EXERCISE.values()),
     rules=_RecallRules(),
-    uses=(
-        "tasks/long_sequence/exercises",
-        *(f"attention/{name}" for name in ("features", "learner", "linear", "softmax", "tiles")),
-    ),
     tiers={
         Tier.SMOKE: _budget(
             "glyphs", seconds=1, width=16, learning_rate=3e-3, lengths=(24, 24), side=6, images=8,

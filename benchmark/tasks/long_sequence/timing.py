@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmark.data import VectorDataset, catalogue
-from benchmark.errors import ContestantError, DataError
+from benchmark.data.catalogue import VectorDataset, catalogue
+from benchmark.errors import DataError
 from benchmark.seeding import derive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmark.source import Source
+    from benchmark.data.source import Source
+    from benchmark.seeding import Draw
 
 ROUNDS = (3, 15)
 """Timings at one length or position: at least and at most."""
@@ -46,29 +47,17 @@ class Tokens:
     device: str
 
     @classmethod
-    def draw(
-        cls,
-        source: Source,
-        *,
-        batch: int,
-        heads: int,
-        length: int,
-        dim: int,
-        track: str,
-        seed: int,
-        salt: str,
-        device: str,
-    ) -> Tokens:
+    def of(cls, source: Source, draw: Draw, *, batch: int, heads: int, length: int, dim: int) -> Tokens:
         """Tokens for stretches of up to `length`. Raises DataError unless the dataset has vectors."""
         dataset = source.entry.dataset
         if not isinstance(dataset, VectorDataset):
             known = ", ".join(entry.name for entry in catalogue if isinstance(entry.dataset, VectorDataset))
             raise DataError(f"dataset {source.entry.name!r} has no queries, keys and values; this track needs: {known}")
-        path = (seed, track, "tokens", salt)
+        path = draw.secret_path("tokens")
         drawn = dataset.vectors(
             batch=batch, heads=heads, length=math.ceil(length * (1 + _SPARE)), dim=dim, seed=derive(*path)
         )
-        return cls(*drawn, path, device)
+        return cls(*drawn, path, draw.device)
 
     def stretch(self, length: int, *use: int | str) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of so many tokens in a row, from a place that the words of their use decide."""
@@ -162,7 +151,7 @@ def exact_seconds(calls: Sequence[tuple[Tensor, ...]], device: str) -> float:
     """Wall seconds of exact attention per call: forward on (q, k, v), forward and backward on (q, k, v, push)."""
     import torch
 
-    from benchmark.attention.softmax import exact
+    from benchmark.tasks.long_sequence.attention.softmax import exact
 
     placed = [[x.to(device) for x in call] for call in calls]
 
@@ -199,8 +188,3 @@ def error(found: Tensor, exact: Tensor) -> float:
     """Root of the squared difference, as a share of exact attention's, in %."""
     found, exact = found.double(), exact.double()
     return 100 * float(((found - exact).square().sum() / exact.square().sum()).sqrt())
-
-
-def wrong(call: str, what: str) -> ContestantError:
-    """The contestant's answers do not add up."""
-    return ContestantError("invalid_output", f"{call}() {what}")

@@ -1,34 +1,32 @@
 """Test-time shift: a finished model is deployed where inputs look different; may it adapt, without labels or reward?
 
 Rules of `corruption`
-  The harness trains one network per dataset and seed on clean images (`benchmark.pretraining`): a small ResNet with
-  batch-norm. A contestant `begin`s with its weights and
-  some of its training images without labels. Then come streams of test images under fifteen corruptions
-  (`benchmark.corruptions`). `reset` says that a stream begins; of each batch a contestant returns the scores and may
-  adapt to it, as Tent does after it has answered; each image comes once, and an answer counts as it was given. Labels
-  stay with the judge; references are told those of each batch after they have answered. Images of all streams are the
-  same, in the same order, but for the sorted ones.
-  Streams: every corruption at severity 5 with a reset before each (primary); the other severities, shorter; severity 5
-  in small batches; the same sorted by class, which is known to break adaptation by batches (arXiv:2302.12400); all
-  corruptions in a row without reset, in the published order; images without corruption.
-  Batches of the quick tier hold 50 images, not 200 as in the released code: adaptation takes some hundred updates to
-  show. A batch may be short, down to one image, which methods that normalise by the batch must stand
-  (`benchmark.adaptation` says how ours do).
-  Nothing may be tuned on the fifteen corruptions: the four of `benchmark.corruptions.HELD_OUT` are for that.
+  The harness trains one network per dataset and seed on clean images (`benchmark.learning.pretraining`): a small ResNet
+  with batch-norm. A contestant `begin`s with its weights and some of its training images without labels. Then come
+  streams of test images under fifteen corruptions (`corruptions`). `reset` says that a stream begins; of each batch a
+  contestant returns the scores and may adapt to it, as Tent does after it has answered; each image comes once, and an
+  answer counts as it was given. Labels stay with the judge; references are told those of each batch after they have
+  answered. Images of all streams are the same, in the same order, but for the sorted ones. Streams: every corruption at
+  severity 5 with a reset before each (primary); the other severities, shorter; severity 5 in small batches; the same
+  sorted by class, which is known to break adaptation by batches (arXiv:2302.12400); all corruptions in a row without
+  reset, in the published order; images without corruption. Batches of the quick tier hold 50 images, not 200 as in the
+  released code: adaptation takes some hundred updates to show. A batch may be short, down to one image, which methods
+  that normalise by the batch must stand (`adaptation` says how ours do). Nothing may be tuned on the fifteen
+  corruptions: the four of `corruptions.HELD_OUT` are for that.
 
 Rules of `control`
   The harness trains a policy over pixels per environment and seed: it imitates an expert that knows the state, jointly
-  with a self-supervised task (`benchmark.control.training`), in one look of the environment. A contestant says which of
+  with a self-supervised task (`policy_training`), in one look of the environment. A contestant says which of
   three networks it deploys: trained with inverse dynamics ("inverse"), with the prediction of rotations ("rotation"),
   or with inverse dynamics over randomised looks ("randomised"); all have the same size and training.
-  Then come batches of episodes: without shift, and under four kinds of shift (`benchmark.control.shifts`) at three
+  Then come batches of episodes: without shift, and under four kinds of shift (`benchmark.data.control.shifts`) at three
   strengths, each episode in a look of its own. `observe` shows the frames of a step, and is where to adapt; `act`
   returns the actions. Rewards and states stay with the judge. `reset` says that a batch begins: every episode is
   deployed on its own, with the trained weights, and must learn from itself alone. All methods meet the same starts and
   the same looks, and a start comes back under every shift.
   How much is mild, medium and strong is the environment's to say, chosen on other seeds by the frozen policy alone:
   under mild shifts it keeps half to three quarters of its return.
-  Frames on a crop: see `benchmark.models.pixel_policy`; offsets of random crops are multiples of two pixels.
+  Frames on a crop: see `pixel_policy`; offsets of random crops are multiples of two pixels.
 
 Metrics of `corruption`: errors (%), in the mean over corruptions; `raw` holds each corruption's.
   `error_all_severities` takes as many images of each severity, for severity 5 the first of the long stream;
@@ -38,21 +36,17 @@ Metrics of `corruption`: errors (%), in the mean over corruptions; `raw` holds e
   images of the long streams: what adaptation costs shows against the source model's.
 
 Metrics of `control`: returns in % of the expert's mean return in the same episodes without shift; `raw` holds every
-  episode's, of all kinds of shift in the order of `benchmark.control.shifts.KINDS`. A curve per kind has the return by
-  strength (0 is none) with 95 % intervals over episodes; others have it by step, under mild shifts. The phases "adapt"
-  and "act" tell what adaptation costs; the rate counts steps of episodes.
+  episode's, of all kinds of shift in the order of `benchmark.data.control.shifts.KINDS`. A curve per kind has the
+  return by strength (0 is none) with 95 % intervals over episodes; others have it by step, under mild shifts. The
+  phases "adapt" and "act" tell what adaptation costs; the rate counts steps of episodes.
 """
 
 from __future__ import annotations
 
-from benchmark.task import Task
-from benchmark.tasks.test_time_shift.deployment import DeploymentSetup, control
-from benchmark.tasks.test_time_shift.stream import AdaptationSetup, corruption
-
-__all__ = ["AdaptationSetup", "DeploymentSetup", "control", "corruption", "task"]
+from benchmark.tasks.track import Task
 
 task = Task(
     "test_time_shift",
     "Deployed where inputs look different, does a model adapt without being told?",
-    (corruption, control),
+    ("corruption", "control"),
 )

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from benchmark.contestant import Limits
-from benchmark.job import Job
-from benchmark.record import Record
-from benchmark.runner import Conditions, Plan, run_job
+from benchmark.contestant.remote import Limits
+from benchmark.results.job import Job
+from benchmark.results.record import Record
+from benchmark.running.plan import Conditions, Plan
+from benchmark.running.runner import run_job
 
 CONDITIONS = Conditions("cpu", Limits(seconds=3000, bytes=8 * 2**30))
 
@@ -35,8 +36,14 @@ def at_level(level: float, records: list[Record]) -> float:
 
 
 def check_pgi(pgi: list[Record], erm: list[Record]) -> None:
-    """On MNIST single seeds gain between 22 and 39 points."""
-    assert metric("swapped_colours", pgi) - metric("swapped_colours", erm) >= 25
+    """Single seeds gain between 22 and 39 points on MNIST, 26 and 35 on glyphs: the mean of three has a standard error
+    of up to 5, and is three of them above 15."""
+    gains = [
+        metric("swapped_colours", [one]) - metric("swapped_colours", [other])
+        for one, other in zip(pgi, erm, strict=True)
+    ]
+    assert min(gains) > 0
+    assert sum(gains) / len(gains) >= 15
     assert metric("in_distribution", pgi) >= metric("in_distribution", erm) - 5
     assert metric("group_precision", pgi) >= 75
     assert metric("group_recall", pgi) >= 50
@@ -61,7 +68,7 @@ CLAIMS = pytest.mark.parametrize(
     [
         ("spurious", "pgi", "erm", check_pgi, (0, 1, 2)),
         ("label_noise", "sam", "sgd", check_sam, (0,)),
-        ("adversarial", "mixup", "erm", check_mixup, (0, 1, 2)),
+        ("adversarial", "mixup", "erm", check_mixup, (0, 1)),
     ],
     ids=["pgi", "sam", "mixup"],
 )

@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.grouping import GroupTrainer, balanced, dummy_gradients
 from benchmark.seeding import generator
-from benchmark.tasks.distribution_shift import ShiftSetup, spurious
+from benchmark.tasks.distribution_shift import spurious
+from benchmark.tasks.distribution_shift.grouping import SpuriousGroupLearner, balanced, dummy_gradients
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 CLASSES = 3
 SETUP = ShiftSetup(
@@ -26,7 +27,7 @@ METHODS = ["pgi", "pgi-oracle", "group-balanced", "reweight", "irmv1", "v-rex", 
 
 
 def module(name: str) -> ModuleType:
-    return sys.modules[spurious.find(name).factory.__module__]
+    return sys.modules[spurious.track.classes[name].__module__]
 
 
 def batch(count: int = 30) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -38,7 +39,7 @@ def batch(count: int = 30) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def begun(name: str, **words: Any) -> Any:
     """A method that has the true groups in use."""
-    method = spurious.find(name).factory(SETUP, **words)
+    method = spurious.track.classes[name](SETUP, **words)
     images, labels, groups, _ = batch()
     method.begin(images, labels)
     method.minority, method.grouped = groups, True
@@ -204,8 +205,8 @@ def test_reweighting_is_the_weighted_mean() -> None:
 class TestSchedule:
     def test_reference_epochs_are_plain_then_groups_come_into_use(self) -> None:
         images, labels, _, _ = batch()
-        method: Any = spurious.find("pgi").factory(SETUP, reference_steps=3)  # two steps per epoch
-        plain: Any = spurious.find("erm").factory(SETUP)
+        method: Any = spurious.track.classes["pgi"](SETUP, reference_steps=3)  # two steps per epoch
+        plain: Any = spurious.track.classes["erm"](SETUP)
         for learner in (method, plain):
             learner.begin(images, labels)
             learner.epoch(0)
@@ -222,7 +223,7 @@ class TestSchedule:
 
     def test_half_of_the_epochs_at_most_go_to_the_reference(self) -> None:
         images, labels, groups, _ = batch()
-        method: Any = spurious.find("pgi-oracle").factory(SETUP, reference_steps=10**6)
+        method: Any = spurious.track.classes["pgi-oracle"](SETUP, reference_steps=10**6)
         method.begin(images, labels)
         method.reveal(groups)
         for index in range(3):
@@ -233,7 +234,7 @@ class TestSchedule:
 
     def test_inference_leaves_the_network_alone(self) -> None:
         images, labels, _, _ = batch()
-        method = GroupTrainer(replace(SETUP, epochs=9))
+        method = SpuriousGroupLearner(replace(SETUP, epochs=9))
         method.begin(images, labels)
         method.epoch(0)
         before = {name: value.clone() for name, value in method.model.state_dict().items()}

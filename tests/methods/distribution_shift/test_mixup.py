@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.seeding import generator
-from benchmark.tasks.distribution_shift import ShiftSetup, adversarial
+from benchmark.tasks.distribution_shift import adversarial
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 SETUP = ShiftSetup(
     seed=0, track="distribution_shift.adversarial", device_name="cpu", network="convnet", image_shape=(1, 8, 8),
@@ -27,7 +28,7 @@ def data(count: int = 40) -> tuple[Tensor, Tensor]:
 
 
 def begun(name: str, setup: ShiftSetup = SETUP, **words: Any) -> Any:
-    method = adversarial.find(name).factory(setup, **words)
+    method = adversarial.track.classes[name](setup, **words)
     method.begin(*data())
     return method
 
@@ -44,7 +45,7 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
 
 
 def module() -> ModuleType:
-    return sys.modules[adversarial.find("mixup").factory.__module__]
+    return sys.modules[adversarial.track.classes["mixup"].__module__]
 
 
 @pytest.mark.parametrize(

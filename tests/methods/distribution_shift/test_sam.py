@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.seeding import generator
-from benchmark.shift import Trainer
-from benchmark.tasks.distribution_shift import ShiftSetup, label_noise
+from benchmark.tasks.distribution_shift import label_noise
+from benchmark.tasks.distribution_shift.learner import ShiftLearner
+from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 SETUP = ShiftSetup(
     seed=0, track="distribution_shift.label_noise", device_name="cpu", network="mlp", image_shape=(1, 8, 8), classes=4,
@@ -31,14 +32,14 @@ def data(count: int = 40) -> tuple[Tensor, Tensor]:
 
 def begun(name: str | None, network: str = "mlp", **words: Any) -> Any:
     setup = replace(SETUP, network=network)
-    method = Trainer(setup) if name is None else label_noise.find(name).factory(setup, **words)
+    method = ShiftLearner(setup) if name is None else label_noise.track.classes[name](setup, **words)
     method.begin(*data())
     method.model.train()
     return method
 
 
 def module() -> ModuleType:
-    return sys.modules[label_noise.find("sam").factory.__module__]
+    return sys.modules[label_noise.track.classes["sam"].__module__]
 
 
 def state(method: Any) -> dict[str, Tensor]:

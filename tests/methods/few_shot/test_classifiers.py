@@ -12,7 +12,8 @@ from torch import Tensor
 
 from benchmark import plugins
 from benchmark.seeding import generator
-from benchmark.tasks.few_shot import EpisodeSetup, novel_classes
+from benchmark.tasks.few_shot import novel_classes
+from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
 
 plugins.load_methods()
 
@@ -37,7 +38,7 @@ def draw(shots: int, *, count: int = 12) -> tuple[Tensor, Tensor, Tensor, Tensor
 
 def answers(name: str, shots: int, **words: Any) -> Tensor:
     base, base_labels, support, labels, queries = draw(shots)
-    method = novel_classes.find(name).factory(SETUP, **words)
+    method = novel_classes.track.classes[name](SETUP, **words)
     before = [part.clone() for part in (support, labels, queries)]
     method.observe(base, base_labels)
     found = method.classify(support, labels, queries)
@@ -115,13 +116,13 @@ def test_strength_is_c(name: str) -> None:
     assert not torch.equal(answers(name, 5, strength=1e-3), answers(name, 5, strength=1e3))
 
 
-@pytest.mark.parametrize("entry", novel_classes.entries.values(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", novel_classes.track.entries.values(), ids=lambda entry: entry.name)
 class TestEveryMethod:
     """Registered under this track: what holds for all of them."""
 
     def test_learns_from_the_support(self, entry: Any) -> None:
         base, base_labels, support, labels, _ = draw(5)
-        method = entry.factory(SETUP)
+        method = novel_classes.track.classes[entry.name](SETUP)
         method.observe(base, base_labels)
         right = (method.classify(support, labels, support) == labels).double().mean()
         assert right > 0.6  # chance is 0.2; distribution calibration smooths a lot
@@ -132,7 +133,7 @@ class TestEveryMethod:
             part[..., :20] = 0
         support[0, 0] = 0
         queries[0, 0] = 0
-        method = entry.factory(SETUP)
+        method = novel_classes.track.classes[entry.name](SETUP)
         method.observe(base, base_labels)
         found = method.classify(support, labels, queries)
         assert found.shape == queries.shape[:2]
@@ -142,7 +143,7 @@ class TestEveryMethod:
     def test_an_episode_is_answered_alike_among_others(self, entry: Any) -> None:
         """But for what is drawn at random."""
         base, base_labels, support, labels, queries = draw(5)
-        together, alone = entry.factory(SETUP), entry.factory(SETUP)
+        together, alone = novel_classes.track.classes[entry.name](SETUP), novel_classes.track.classes[entry.name](SETUP)
         for method in (together, alone):
             method.observe(base, base_labels)
         first = together.classify(support, labels, queries)[:1]

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark import logistic
-from benchmark.episodes import Episodes
 from benchmark.seeding import generator
-from benchmark.tasks.few_shot import EpisodeSetup, novel_classes
+from benchmark.tasks.few_shot import logistic, novel_classes
+from benchmark.tasks.few_shot.episodes import Episodes
+from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
 from benchmark.throughput import calibration
 from benchmark.throughput.calibration import World
 
@@ -22,7 +22,7 @@ WAYS, WIDE = 5, 6
 
 def build(name: str, *, dimensions: int = WIDE, base_classes: int = 4, seed: int = 0, **words: Any) -> Any:
     setup = EpisodeSetup(seed, "few_shot.novel_classes", "cpu", WAYS, dimensions, base_classes)
-    return novel_classes.find(name).factory(setup, **words)
+    return novel_classes.track.classes[name](setup, **words)
 
 
 def base(classes: int = 4, per_class: int = 12, dimensions: int = WIDE) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.seeding import generator
-from benchmark.tasks.few_shot import TransferSetup, extreme
+from benchmark.tasks.few_shot import extreme
+from benchmark.tasks.few_shot.extreme import TransferSetup
 
 SETUP = TransferSetup(
     seed=0,
@@ -29,7 +30,7 @@ ADAPTING = ["startup", "startup-no-ss", "pseudo-label", "transfer-simclr"]
 
 
 def build(name: str, setup: TransferSetup = SETUP, **words: Any) -> Any:
-    return extreme.find(name).factory(setup, **words)
+    return extreme.track.classes[name](setup, **words)
 
 
 def images(count: int, *name: str) -> Tensor:

@@ -8,10 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from benchmark.continual import gradient_of
 from benchmark.seeding import generator
 from benchmark.tasks import find_track
-from benchmark.tasks.forgetting import ContinualSetup
+from benchmark.tasks.forgetting.learner import gradient_of
+from benchmark.tasks.forgetting.rules import ContinualSetup
 
 PERMUTED = ContinualSetup(
     seed=0, track="forgetting.permuted", device_name="cpu", tasks=3, classes=4, image_shape=(1, 8, 8), one_head=True,
@@ -27,7 +27,7 @@ def data(setup: ContinualSetup, index: int, count: int = 40) -> tuple[torch.Tens
 
 
 def learner(setup: ContinualSetup, name: str, tasks: int, **options):
-    method = find_track(setup.track).find(name).factory(setup, **options)
+    method = find_track(setup.track).classes[name](setup, **options)
     for index in range(tasks):
         method.learn(index, *data(setup, index))
     return method

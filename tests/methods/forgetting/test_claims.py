@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.contestant import Limits
-from benchmark.job import Job
-from benchmark.record import Record
-from benchmark.runner import Conditions, Plan, run_job
+from benchmark.contestant.remote import Limits
+from benchmark.results.job import Job
+from benchmark.results.record import Record
+from benchmark.running.plan import Conditions, Plan
+from benchmark.running.runner import run_job
 
 CONDITIONS = Conditions("cpu", Limits(seconds=3000, bytes=8 * 2**30))
 

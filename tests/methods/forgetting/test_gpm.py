@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmark.continual import gradient_of
 from benchmark.seeding import generator
 from benchmark.tasks import find_track
-from benchmark.tasks.forgetting import ContinualSetup
+from benchmark.tasks.forgetting.learner import gradient_of
+from benchmark.tasks.forgetting.rules import ContinualSetup
 
 MLP = ContinualSetup(
     seed=0, track="forgetting.permuted", device_name="cpu", tasks=3, classes=4, image_shape=(1, 10, 10), one_head=True,
@@ -36,7 +36,7 @@ def data(setup: ContinualSetup, index: int, count: int = 60) -> tuple[torch.Tens
 
 
 def learner(setup: ContinualSetup, tasks: int, thresholds: tuple[float, float] | None = None):
-    method = find_track(setup.track).find("gpm").factory(setup)
+    method = find_track(setup.track).classes["gpm"](setup)
     if thresholds:
         method._thresholds = thresholds
     for index in range(tasks):
@@ -98,7 +98,7 @@ def test_outputs_on_old_inputs_in_the_span_do_not_change(setup):
 
 
 def test_captured_energy_reaches_the_threshold_on_every_task(setup):
-    method = find_track(setup.track).find("gpm").factory(setup)
+    method = find_track(setup.track).classes["gpm"](setup)
     method._thresholds, method._growth = (0.9, 0.95), 0.01
     seen = []
     real = type(method.subspaces[0]).grow

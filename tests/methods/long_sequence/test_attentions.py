@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,9 +10,12 @@ import torch
 from torch import Tensor
 
 from benchmark import plugins
-from benchmark.attention.softmax import exact
-from benchmark.data import catalogue
-from benchmark.tasks.long_sequence import DecodeSetup, EncodeSetup, decode, encode
+from benchmark.data.catalogue import catalogue
+from benchmark.tasks.long_sequence import decode, encode
+from benchmark.tasks.long_sequence.attention.softmax import exact
+from benchmark.tasks.long_sequence.decode import DecodeSetup
+from benchmark.tasks.long_sequence.encode import EncodeSetup
+from tests.rounding import EPS, truth
 
 plugins.load_datasets()
 plugins.load_methods()
@@ -26,17 +30,23 @@ def tokens(length: int, *, seed: int = 100) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def encoder(name: str, *, seed: int = 100, **options: Any) -> Any:
-    return encode.find(name).factory(EncodeSetup(seed, "long_sequence.encode", "cpu", BATCH, HEADS, DIM), **options)
+    return encode.track.classes[name](EncodeSetup(seed, "long_sequence.encode", "cpu", BATCH, HEADS, DIM), **options)
 
 
 def decoder(name: str, *, seed: int = 100, **options: Any) -> Any:
     setup = DecodeSetup(seed, "long_sequence.decode", "cpu", BATCH, HEADS, DIM, LONGEST)
-    return decode.find(name).factory(setup, **options)
+    return decode.track.classes[name](setup, **options)
 
 
 def off(found: Tensor, expected: Tensor) -> float:
     """Relative error of outputs, in the root mean square."""
     return float((found - expected).norm() / expected.norm())
+
+
+def attended(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tensor:
+    """Attention by the formula; seen: (queries, keys), who may look at whom."""
+    scores = q @ k.mT / DIM**0.5
+    return (scores if seen is None else scores.masked_fill(~seen, -torch.inf)).softmax(3) @ v
 
 
 def error(name: str, length: int = 512, **options: Any) -> float:
@@ -46,30 +56,36 @@ def error(name: str, length: int = 512, **options: Any) -> float:
 
 class TestEncoders:
     def test_softmax_is_exact_in_both_forms(self) -> None:
-        assert error("softmax") < 1e-5
-        assert error("softmax-plain") < 1e-5
+        given = tokens(512)
+        for name in ("softmax", "softmax-plain"):
+            assert truth(attended, *given).excess(encoder(name).forward(*given)) <= 1
 
     def test_a_window_over_all_tokens_is_exact(self) -> None:
-        assert error("local-window", window=512) < 1e-5
-        assert error("local-window", window=256) < 1e-5, "each of two blocks sees the other"
+        given = tokens(512)
+        for window in (512, 256):  # each of two blocks sees the other
+            assert truth(attended, *given).excess(encoder("local-window", window=window).forward(*given)) <= 1
 
     @pytest.mark.parametrize("length", [512, 300])
     def test_a_window_sees_its_block_and_both_beside_it(self, length: int) -> None:
         q, k, v = tokens(length)
         blocks = torch.arange(length) // 64
         near = (blocks.unsqueeze(1) - blocks).abs() <= 1
-        scores = (q @ k.mT / 8).masked_fill(~near, -torch.inf)
-        assert off(encoder("local-window", window=64).forward(q, k, v), scores.softmax(3) @ v) < 1e-5
+        found = encoder("local-window", window=64).forward(q, k, v)
+        assert truth(partial(attended, seen=near), q, k, v).excess(found) <= 1
 
     def test_every_token_a_landmark_is_nearly_exact(self) -> None:
-        assert error("nystroem", 128, landmarks=128, iterations=25) < 1e-3
+        """In float64: the pseudo-inverse of a matrix with a condition of 1e7 is beyond float32."""
+        given = [x.double() for x in tokens(128)]
+        assert off(encoder("nystroem", landmarks=128, iterations=30).attend(*given), exact(*given)) < 1e-8
         assert error("nystroem", 128, landmarks=128) < error("nystroem", 128, landmarks=8)
 
     def test_landmarks_are_means_of_segments(self) -> None:
         """Equal tokens within segments, as many landmarks as segments: as if there were only those."""
-        q, k, v = (x.repeat_interleave(8, dim=2) for x in tokens(16))
+        few = tokens(16)
+        q, k, v = (x.repeat_interleave(8, dim=2) for x in few)
         found = encoder("nystroem", landmarks=16, iterations=25).forward(q, k, v)
-        assert off(found, exact(q, k, v)) < 1e-3
+        condition = float(torch.linalg.cond((few[0].double() @ few[1].double().mT / 8).softmax(3)).max())
+        assert off(found, exact(q, k, v)) < EPS * condition
         assert encoder("nystroem").forward(*tokens(100)).shape == (BATCH, HEADS, 100, DIM), "segments differ in length"
 
     def test_linformer_attends_to_projected_tokens(self) -> None:
@@ -77,10 +93,14 @@ class TestEncoders:
         q, k, v = tokens(200)
         found = method.forward(q, k, v)
         (projection,) = method._projections.values()
-        rows = torch.einsum("rl,bhld->bhrd", projection, k), torch.einsum("rl,bhld->bhrd", projection, v)
-        assert off(found, (q @ rows[0].mT / 8).softmax(3) @ rows[1]) < 1e-5
+
+        def formula(q: Tensor, k: Tensor, v: Tensor, projection: Tensor) -> Tensor:
+            return attended(q, *(torch.einsum("rl,bhld->bhrd", projection, x) for x in (k, v)))
+
+        assert truth(formula, q, k, v, projection).excess(found) <= 1
         assert torch.equal(method.forward(q, k, v), found)
-        assert float(projection.square().sum(0).mean()) == pytest.approx(1, rel=0.05)
+        # 200 columns of 32 numbers N(0, 1 / 32): four standard errors of the mean, each sqrt(2 / 6400), are 0.07.
+        assert float(projection.square().sum(0).mean()) == pytest.approx(1, abs=0.07)
 
     def test_performer_comes_closer_with_more_features(self) -> None:
         few, more = (sum(error("performer", seed=seed, features=m) for seed in range(100, 104)) for m in (64, 1024))
@@ -107,13 +127,13 @@ class TestEncoders:
         method = encoder("rfa")
         assert method.features.projection.shape == (HEADS, 64, DIM)
         q, k, v = tokens(64)
-        assert off(method.forward(5 * q, 0.1 * k, v), method.forward(q, k, v)) < 1e-5
+        assert torch.equal(method.forward(4 * q, k / 8, v), method.forward(q, k, v))  # powers of 2 round alike
         kernel = torch.exp(torch.cosine_similarity(q.unsqueeze(3), k.unsqueeze(2), dim=4))
         expected = kernel / kernel.sum(3, keepdim=True) @ v
         assert off(encoder("rfa", features=4096).forward(q, k, v), expected) < 0.15
         assert off(encoder("rfa", arccos=True).forward(q, k, v), expected) > 0.15
 
-    @pytest.mark.parametrize("name", sorted(encode.entries))
+    @pytest.mark.parametrize("name", sorted(encode.track.entries))
     def test_gradients_are_those_of_the_outputs(self, name: str) -> None:
         """By a difference along each of them."""
         method, push = encoder(name), tokens(96, seed=101)[2]
@@ -122,11 +142,12 @@ class TestEncoders:
             step = 0.01 * inputs[place].norm() / gradient.norm()
             moved = [[x + way * step * gradient if x is inputs[place] else x for x in inputs] for way in (1, -1)]
             up, down = (float((method.forward(*x) * push).double().sum()) for x in moved)
+            # A step of 1 % along a curved line: what is off by 3 % is the difference, not a rounding.
             assert (up - down) / (2 * float(step)) == pytest.approx(float(gradient.square().sum()), rel=0.03)
 
 
 class TestDecoders:
-    @pytest.mark.parametrize("name", sorted(decode.entries))
+    @pytest.mark.parametrize("name", sorted(decode.track.entries))
     def test_steps_give_what_a_prompt_gives_at_once(self, name: str) -> None:
         q, k, v = tokens(400)
         whole = decoder(name).read(q, k, v)
@@ -134,9 +155,10 @@ class TestDecoders:
         parts = [method.read(*(x[:, :, :150] for x in (q, k, v)))]
         parts += [method.step(*(x[:, :, t : t + 1] for x in (q, k, v))) for t in range(150, 300)]
         parts += [method.read(*(x[:, :, 300:] for x in (q, k, v)))]
-        assert float((torch.cat(parts, 2) - whole).abs().max()) < 1e-5 * float(whole.abs().max())
+        # Normalisers do not come near 0 here, so that sums lose but some roundings of their largest terms.
+        assert float((torch.cat(parts, 2) - whole).abs().max()) < 100 * EPS * float(whole.abs().max())
 
-    @pytest.mark.parametrize("name", sorted(decode.entries))
+    @pytest.mark.parametrize("name", sorted(decode.track.entries))
     def test_nothing_depends_on_what_comes_later(self, name: str) -> None:
         q, k, v = tokens(200)
         changed = [torch.cat([x[:, :, :120], -30 * x[:, :, 120:]], 2) for x in (q, k, v)]
@@ -144,7 +166,7 @@ class TestDecoders:
         assert float((one - other)[:, :, :120].abs().max()) < 1e-5
         assert float((one - other)[:, :, 120:].abs().max()) > 1
 
-    @pytest.mark.parametrize("name", sorted(set(decode.entries) - {"softmax"}))
+    @pytest.mark.parametrize("name", sorted(set(decode.track.entries) - {"softmax"}))
     def test_the_state_stops_growing(self, name: str) -> None:
         method, sizes = decoder(name), []
         for _ in range(3):
@@ -158,14 +180,15 @@ class TestDecoders:
         found = torch.cat(
             [method.read(*(x[:, :, part] for x in (q, k, v))) for part in (slice(100), slice(100, 300))], 2
         )
-        assert off(found, exact(q, k, v, causal=True)) < 1e-5
+        past = torch.ones(300, 300, dtype=torch.bool).tril()
+        assert truth(partial(attended, seen=past), q, k, v).excess(found) <= 1
         assert method.state_bytes() == 2 * BATCH * HEADS * 300 * DIM * 4
 
     def test_a_window_sees_the_last_tokens(self) -> None:
         q, k, v = tokens(200)
         age = torch.arange(200).unsqueeze(1) - torch.arange(200)
-        scores = (q @ k.mT / 8).masked_fill((age < 0) | (age >= 50), -torch.inf)
-        assert off(decoder("local-window", window=50).read(q, k, v), scores.softmax(3) @ v) < 1e-5
+        found = decoder("local-window", window=50).read(q, k, v)
+        assert truth(partial(attended, seen=(age >= 0) & (age < 50)), q, k, v).excess(found) <= 1
 
     def test_the_gate_lets_the_past_fade(self) -> None:
         """The recurrence as in the paper, one token after the other (section 3.2)."""
@@ -185,7 +208,8 @@ class TestDecoders:
             z = gate * z + (1 - gate) * phi[1][:, :, t]
             expected.append(torch.einsum("bhm,bhmd->bhd", phi[0][:, :, t], s) / (phi[0][:, :, t] * z).sum(2)[..., None])
         found = method.read(q, k, v)
-        assert off(found.double(), torch.stack(expected, 2)) < 1e-4
+        # Logarithms of weights are float32 within a block, over which they grow by some dozens.
+        assert off(found.double(), torch.stack(expected, 2)) < 100 * EPS
         assert 10 < float(1 / (1 - gates).mean()) < 30, "tokens remembered"
 
     def test_a_thousand_gates_do_not_wear_precision_out(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from benchmark import plugins
-from benchmark.contestant import Limits
-from benchmark.job import Job, Tier
-from benchmark.runner import Conditions, Plan, run_job
+from benchmark.contestant.remote import Limits
+from benchmark.results.job import Job, Tier
+from benchmark.running.plan import Conditions, Plan
+from benchmark.running.runner import run_job
 from benchmark.tasks.long_sequence import recall
 from benchmark.tasks.long_sequence.exercises import EXERCISES
 
@@ -18,7 +19,7 @@ SEED = 102
 
 def accuracies(name: str, seed: int) -> dict[str, float]:
     """Of the quick tier, by exercise."""
-    plan = Plan.of(Job(recall.name, name, Tier.QUICK, seed))
+    plan = Plan.of(Job(recall.track.name, name, Tier.QUICK, seed))
     record = run_job(plan, Conditions("cpu", Limits(600.0, 2**33)), threads=1, alone=False)
     assert record.failure is None, record.failure
     return {exercise: record.metrics[f"{exercise}_accuracy"].value for exercise in EXERCISES}

@@ -9,21 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmark.models.resnet import ResNet
+from benchmark.learning.models.resnet import ResNet
 from benchmark.seeding import generator
-from benchmark.tasks.test_time_shift import AdaptationSetup, corruption
+from benchmark.tasks.test_time_shift import corruption
+from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 
 CLASSES = 5
 SETUP = AdaptationSetup(
-    seed=0, track=corruption.name, device_name="cpu", image_shape=(3, 8, 8), classes=CLASSES, widths=(8, 16), blocks=1,
-    mean=(0.5,) * 3, std=(0.3,) * 3, batch_size=10,
+    seed=0, track=corruption.track.name, device_name="cpu", image_shape=(3, 8, 8), classes=CLASSES, widths=(8, 16),
+    blocks=1, mean=(0.5,) * 3, std=(0.3,) * 3, batch_size=10,
 )  # fmt: skip
 STEPPING = ["tent", "tent-fast", "pseudo-label", "eata", "sar", "oracle"]
 EVERY = [*STEPPING, "source", "batch-norm", "memo"]
 
 
 def module(name: str) -> ModuleType:
-    return sys.modules[corruption.find(name).factory.__module__]
+    return sys.modules[corruption.track.classes[name].__module__]
 
 
 def batch(count: int = 10, *path: int) -> Tensor:
@@ -45,7 +46,7 @@ def trained(norm: str = "batch") -> ResNet:
 
 
 def begun(name: str, **words: Any) -> Any:
-    method: Any = corruption.find(name).factory(SETUP, **words)
+    method: Any = corruption.track.classes[name](SETUP, **words)
     method.begin(trained().state_dict(), batch(40, 9))
     return method
 

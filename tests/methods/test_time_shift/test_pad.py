@@ -8,15 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.control.shifts import KINDS
-from benchmark.deployment import Adapting, Policy
-from benchmark.models.pixel_policy import PixelPolicy, copied
-from benchmark.record import Record
-from benchmark.tasks.test_time_shift import DeploymentSetup, control
+from benchmark.data.control.shifts import KINDS
+from benchmark.results.record import Record
+from benchmark.tasks.test_time_shift import control
+from benchmark.tasks.test_time_shift.control import DeploymentSetup
+from benchmark.tasks.test_time_shift.pixel_policy import PixelPolicy, copied
+from benchmark.tasks.test_time_shift.policies import AdaptingControlPolicy, ControlPolicy
 
 EPISODES, STEPS = 3, 4
 SETUP = DeploymentSetup(
-    seed=100, track=control.name, device_name="cpu", size=24, crop=20, actions=2, filters=5, shared=2, own=1,
+    seed=100, track=control.track.name, device_name="cpu", size=24, crop=20, actions=2, filters=5, shared=2, own=1,
     embedding=6, hidden=7, horizon=STEPS,
 )  # fmt: skip
 
@@ -33,12 +34,12 @@ def frames(step: int, episodes: int = EPISODES) -> Tensor:
 
 
 def deployed(name: str, **options: Any) -> Any:
-    method = control.find(name).factory(SETUP, **options)
+    method = control.track.classes[name](SETUP, **options)
     method.begin(weights(method.network()))
     return method
 
 
-def run(method: Policy, episodes: int = EPISODES) -> Tensor:
+def run(method: ControlPolicy, episodes: int = EPISODES) -> Tensor:
     """Actions (STEPS, episodes, 2)."""
     method.reset(episodes)
     found = []
@@ -48,7 +49,7 @@ def run(method: Policy, episodes: int = EPISODES) -> Tensor:
     return torch.stack(found)
 
 
-def changed(method: Adapting) -> set[str]:
+def changed(method: AdaptingControlPolicy) -> set[str]:
     before = copied(weights(method.network()), method.model.copies)
     return {name for name, tensor in method.model.state_dict().items() if not torch.equal(tensor, before[name])}
 
@@ -185,11 +186,12 @@ def interval(differences: list[Tensor]) -> tuple[float, float]:
 
 
 def contest(method: str, seed: int) -> Record:
-    from benchmark.contestant import Limits
-    from benchmark.job import Job
-    from benchmark.runner import Conditions, Plan, run_job
+    from benchmark.contestant.remote import Limits
+    from benchmark.results.job import Job
+    from benchmark.running.plan import Conditions, Plan
+    from benchmark.running.runner import run_job
 
-    plan = Plan.of(Job(control.name, method, "quick", seed))
+    plan = Plan.of(Job(control.track.name, method, "quick", seed))
     record = run_job(plan, Conditions("cpu", Limits(1500, 8 * 2**30)), threads=1, alone=False)
     assert record.status == "ok", record.failure
     return record

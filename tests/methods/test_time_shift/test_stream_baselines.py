@@ -10,10 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.adaptation import affine, entropy, norms
 from benchmark.seeding import generator
-
-from .adapters import CLASSES, SETUP, batch, begun, changed, module, state, trained
+from benchmark.tasks.test_time_shift.adaptation import affine, entropy, norms
+from tests.methods.test_time_shift.adapters import CLASSES, SETUP, batch, begun, changed, module, state, trained
 
 
 class TestPseudoLabel:

@@ -9,13 +9,23 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.adaptation import affine, entropy, norms
 from benchmark.errors import UsageError
-from benchmark.models.resnet import ResNet
+from benchmark.learning.models.resnet import ResNet
 from benchmark.seeding import generator
 from benchmark.tasks.test_time_shift import corruption
-
-from .adapters import CLASSES, EVERY, SETUP, STEPPING, batch, begun, changed, state, told, trained
+from benchmark.tasks.test_time_shift.adaptation import affine, entropy, norms
+from tests.methods.test_time_shift.adapters import (
+    CLASSES,
+    EVERY,
+    SETUP,
+    STEPPING,
+    batch,
+    begun,
+    changed,
+    state,
+    told,
+    trained,
+)
 
 
 def by_batch(model: ResNet, images: Tensor) -> Tensor:
@@ -62,7 +72,7 @@ class TestEveryMethod:
 
     def test_one_image_on_maps_of_one_pixel(self) -> None:
         """Where torch refuses to normalise by the batch."""
-        method: Any = corruption.find("tent").factory(SETUP)
+        method: Any = corruption.track.classes["tent"](SETUP)
         model = ResNet(
             3, (8, 8, 8, 8), CLASSES, blocks=1, mean=(0.5,) * 3, std=(0.3,) * 3, generator=generator(0)
         )  # fmt: skip
@@ -74,7 +84,7 @@ class TestEveryMethod:
     def test_a_model_without_normalisation_is_refused(self, name: str) -> None:
         model = trained("none")
         with pytest.raises(UsageError, match="ResNet has no normalisation layer with scale and shift"):
-            corruption.find(name).factory(SETUP).use(model, model.state_dict(), batch())
+            corruption.track.classes[name](SETUP).use(model, model.state_dict(), batch())
 
     @pytest.mark.parametrize("name", STEPPING)
     def test_only_scale_and_shift_change(self, name: str) -> None:
@@ -127,7 +137,7 @@ class TestTent:
 
     def test_group_norm_is_adapted_too(self) -> None:
         model = trained("group")
-        method: Any = corruption.find("tent").factory(SETUP)
+        method: Any = corruption.track.classes["tent"](SETUP)
         method.use(model, model.state_dict(), batch())
         images = batch(3)
         first = method.adapt(images)

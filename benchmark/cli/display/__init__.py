@@ -1,0 +1,1 @@
+"""What the run verb shows while it works."""

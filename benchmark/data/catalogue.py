@@ -1,0 +1,230 @@
+"""Datasets as the harness sees them: a catalogue of plug-ins, each with licence, source and content hash.
+
+Five kinds. A `FixedDataset` holds given images on disk (MNIST, an image folder); a `ProceduralDataset` draws any
+number from a seed; a `ControlDataset` answers actions with frames; a `VectorDataset` draws what attention attends to;
+a `SequenceDataset` draws sequences of tokens with their classes.
+Nothing here downloads; `FixedDataset.fetch` does, and only the user calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
+
+from benchmark.errors import DataError, DuplicateNameError, unknown
+from benchmark.identity import registrar
+from benchmark.results.job import check_name
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.data.control.environment import ControlEnv
+    from benchmark.data.control.shifts import Shift
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImages:
+    """Images with their classes.
+
+    images: (n, channels, height, width) uint8;  labels: (n,) int64 in [0, len(classes));  classes: one name each
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or str(self.images.dtype) != "torch.uint8":
+            raise DataError(
+                f"images are {tuple(self.images.shape)} {self.images.dtype}; a dataset must give uint8 images of shape "
+                "(n, channels, height, width)"
+            )
+        if tuple(self.labels.shape) != (len(self.images),):
+            raise DataError(f"{len(self.images)} images but labels of shape {tuple(self.labels.shape)}")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSequences:
+    """Sequences with their classes.
+
+    tokens: (n, length, fields) uint8 or int64, whole numbers from 0;  labels: (n,) int64
+    """
+
+    tokens: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if self.tokens.ndim != 3 or str(self.tokens.dtype) not in ("torch.uint8", "torch.int64"):
+            raise DataError(
+                f"tokens are {tuple(self.tokens.shape)} {self.tokens.dtype}; a dataset must give uint8 or int64 tokens "
+                "of shape (n, length, fields)"
+            )
+        if tuple(self.labels.shape) != (len(self.tokens),):
+            raise DataError(f"{len(self.tokens)} sequences but labels of shape {tuple(self.labels.shape)}")
+
+
+@runtime_checkable
+class FixedDataset(Protocol):
+    """Given images under the data root, in a train and a test split."""
+
+    def missing(self, root: Path) -> str | None:
+        """Return None if the files are there, else a sentence that names them and where to put them."""
+
+    def fingerprint(self, root: Path) -> str:
+        """Return the content hash of the files (cached by path, size and modification time)."""
+
+    def load(self, split: Split, *, root: Path) -> LabelledImages:
+        """Read one split. Raises DataError, with the remedy, if files are missing or damaged."""
+
+    def fetch(self, root: Path) -> None:
+        """Download into `root`. Called for `heptathlon data fetch` only; raises DataError if it cannot."""
+
+
+@runtime_checkable
+class ProceduralDataset(Protocol):
+    """Images made from a seed; embedded, so that the quick tier needs no file."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of all classes that can be drawn."""
+
+    def fingerprint(self) -> str:
+        """Return the hash of what decides the images, besides the arguments of `draw`."""
+
+    def draw(self, *, classes: Sequence[int], per_class: int, size: int, seed: int) -> LabelledImages:
+        """Draw `per_class` images (1, size, size) of each listed class; labels index the list; order is shuffled."""
+
+
+@runtime_checkable
+class ScriptedDataset(ProceduralDataset, Protocol):
+    """Procedural characters, grouped by script."""
+
+    @property
+    def scripts(self) -> Mapping[str, tuple[int, ...]]:
+        """Class indices of each script, in order."""
+
+
+@runtime_checkable
+class ControlDataset(Protocol):
+    """A control task observed as pixels, for tracks in which what is seen depends on what was done."""
+
+    def missing(self) -> str | None:
+        """Return None if it can be made here, else a sentence that names what is missing and the remedy."""
+
+    def fingerprint(self) -> str:
+        """Return the hash of what decides episodes and frames, besides the arguments of `environment`."""
+
+    def environment(self, *, count: int, size: int, horizon: int, shift: Shift) -> ControlEnv:
+        """Make `count` copies, stepped together, with frames of `size` pixels a side.
+
+        shift: how they look;  horizon: steps until all are truncated. Their episodes follow from `reset(seed=...)`.
+        """
+
+
+@runtime_checkable
+class VectorDataset(Protocol):
+    """Queries, keys and values, for tracks in which attention itself is judged."""
+
+    def fingerprint(self) -> str:
+        """Return the hash of what decides them, besides the arguments of `vectors`."""
+
+    def vectors(self, *, batch: int, heads: int, length: int, dim: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw queries, keys and values (batch, heads, length, dim) float32; any stretch of tokens is like another."""
+
+
+@runtime_checkable
+class SequenceDataset(Protocol):
+    """Sequences with a question each, whose answer is a class: the last token is where a network answers."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of all classes."""
+
+    def fingerprint(self) -> str:
+        """Return the hash of what decides the sequences, besides the arguments of `sequences`."""
+
+    def fields(self, length: int) -> tuple[int, ...]:
+        """For sequences of that length: how many values each field of a token may have."""
+
+    def sequences(self, *, count: int, length: int, seed: int) -> LabelledSequences:
+        """Draw so many sequences of that length; classes are equally frequent, up to one. Raises DataError if the
+        length is too short."""
+
+
+KINDS: dict[str, Any] = {
+    "fixed": FixedDataset,
+    "scripted": ScriptedDataset,
+    "procedural": ProceduralDataset,
+    "control": ControlDataset,
+    "vectors": VectorDataset,
+    "sequences": SequenceDataset,
+}
+"""The Protocol of each kind, the narrower before the wider."""
+Dataset = FixedDataset | ProceduralDataset | ControlDataset | VectorDataset | SequenceDataset
+D = TypeVar("D", bound=type)
+
+
+def kind_of(dataset: Dataset) -> str:
+    """The word for a dataset's kind, one of `KINDS`."""
+    return next(kind for kind, protocol in KINDS.items() if isinstance(dataset, protocol))
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetEntry:
+    """A registered dataset: what it is, under which licence, from where.
+
+    origin: the plug-in file that made it;  gives_way: a plug-in may take the name, as of a folder that the user
+    happened to call `mnist`.
+    """
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    dataset: Dataset
+    origin: str
+    gives_way: bool = False
+
+
+@dataclass
+class Catalogue:
+    """The registry of datasets; plug-ins register on the one instance, `catalogue`."""
+
+    entries: dict[str, DatasetEntry] = field(default_factory=dict)
+
+    def add(self, name: str, *, title: str, licence: str, source: str) -> Callable[[D], D]:
+        """Class decorator: register an instance of the class, built without arguments, under `name`."""
+
+        def register(cls: D) -> D:
+            dataset: object = cls()
+            if not isinstance(dataset, Dataset):
+                names = " nor a ".join(kind.__name__ for kind in KINDS.values() if kind is not ScriptedDataset)
+                raise DataError(f"dataset {name!r}: {cls.__name__} is neither a {names}")
+            self.put(DatasetEntry(name, title, licence, source, dataset, registrar(cls)))
+            return cls
+
+        return register
+
+    def put(self, entry: DatasetEntry) -> None:
+        """Register an entry. Raises UsageError for a name that cannot be one, DuplicateNameError if it is taken."""
+        check_name("dataset", entry.name)
+        if entry.name in self.entries and not self.entries[entry.name].gives_way:
+            raise DuplicateNameError(f"dataset {entry.name!r} is registered already; choose another name")
+        self.entries[entry.name] = entry
+
+    def find(self, name: str) -> DatasetEntry:
+        """Return the entry of that name. Raises UnknownNameError with a suggestion."""
+        try:
+            return self.entries[name]
+        except KeyError:
+            raise unknown("dataset", name, self.entries) from None
+
+    def __iter__(self) -> Iterator[DatasetEntry]:
+        return iter(sorted(self.entries.values(), key=lambda entry: entry.name))
+
+
+catalogue = Catalogue()

@@ -1,1 +1,0 @@
-"""Where jobs run: on this machine's cores and GPUs (`local`); more than one machine comes with its own file."""

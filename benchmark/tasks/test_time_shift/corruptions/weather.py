@@ -1,0 +1,70 @@
+"""Weather. Images x: (n, c, s, s) float32 in [0, 1]; results may leave it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from benchmark.tasks.test_time_shift.corruptions.filters import per_size, plasma, streaked, zoomed
+
+_GREY = (0.299, 0.587, 0.114)
+
+
+def snow(x: Tensor, fall: tuple[float, ...], rng: Generator) -> Tensor:
+    """Flakes, streaked by the wind, before a whitened image.
+
+    fall: mean, scale, zoom and threshold of the flakes' noise; radius and sigma of their streaks; the image's share
+    before it is whitened.
+    """
+    mean, scale, zoom, threshold, radius, sigma, share = fall
+    flakes = zoomed(mean + scale * torch.randn(len(x), 1, *x.shape[2:], generator=rng), zoom)
+    flakes = torch.where(flakes < threshold, 0.0, flakes).clamp(0, 1)
+    angles = torch.rand(len(x), generator=rng, dtype=torch.float64) * 90 - 135
+    flakes = streaked((flakes * 255).floor() / 255, radius * per_size(x), sigma * per_size(x), angles)
+    white = torch.maximum(x, 1.5 * grey(x) + 0.5)
+    return share * x + (1 - share) * white + flakes + flakes.flip(2, 3)
+
+
+def frost(x: Tensor, ice: tuple[float, float], rng: Generator) -> Tensor:
+    """A weighted sum of the image and of ice: a rough fractal, cut off below and above. ice: both weights."""
+    crystals = ((plasma(len(x), x.shape[-1], 1.5, rng) - 0.3) / 0.4).clamp(0, 1)
+    return ice[0] * x + ice[1] * crystals
+
+
+def fog(x: Tensor, mist: tuple[float, float], rng: Generator) -> Tensor:
+    """Add a fractal, and keep each image's brightest value. mist: density, and how fast the fractal smoothens."""
+    density, decay = mist
+    brightest = x.amax((1, 2, 3), keepdim=True)
+    return (x + density * plasma(len(x), x.shape[-1], decay, rng)) * brightest / (brightest + density)
+
+
+def brightness(x: Tensor, more: float, rng: Generator) -> Tensor:
+    """Raise the value of HSV; hue and saturation stay, so that channels keep their ratios."""
+    value = x.amax(1, keepdim=True)
+    raised = (value + more).clamp_max(1)
+    return torch.where(value > 0, x * (raised / value.clamp_min(1e-12)), raised)
+
+
+def grey(x: Tensor) -> Tensor:
+    """Luma (n, 1, s, s) of colour images; grey ones as they are."""
+    if x.shape[1] == 1:
+        return x
+    red, green, blue = (weight * channel for weight, channel in zip(_GREY, x.unbind(1), strict=True))
+    return (red + green + blue).unsqueeze(1)
+
+
+CORRUPTIONS = {
+    "snow": (
+        snow,
+        (
+            (0.1, 0.2, 1.0, 0.6, 8.0, 3.0, 0.95),
+            (0.1, 0.2, 1.0, 0.5, 10.0, 4.0, 0.9),
+            (0.15, 0.3, 1.75, 0.55, 10.0, 4.0, 0.9),
+            (0.25, 0.3, 2.25, 0.6, 12.0, 6.0, 0.85),
+            (0.3, 0.3, 1.25, 0.65, 14.0, 12.0, 0.8),
+        ),
+    ),
+    "frost": (frost, ((1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))),
+    "fog": (fog, ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))),
+    "brightness": (brightness, (0.05, 0.1, 0.15, 0.2, 0.3)),
+}

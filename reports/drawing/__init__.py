@@ -1,0 +1,1 @@
+"""What figures are drawn with: canvas, palette, labels, lines, forests of differences, sheets of pictures."""

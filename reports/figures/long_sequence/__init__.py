@@ -1,0 +1,1 @@
+"""Figures of `long_sequence`."""

@@ -1,0 +1,1 @@
+"""Figures of `test_time_shift`."""

@@ -1,0 +1,1 @@
+"""The page, and the folder it is written into."""
