@@ -65,7 +65,8 @@ def _show(drawn: Board, console: Console) -> None:
 
 def _fitting(drawn: Board, console: Console) -> tuple[Grid, list[str]]:
     """Draw the grid with as many columns as the terminal holds; return it with the names of those left out."""
-    kinds = ["rate" if heading.rate else heading.name for heading in drawn.headings]
+    # Those with an arrow are metrics, whatever they are called, and stay.
+    kinds = ["" if heading.arrow else "rate" if heading.rate else heading.name for heading in drawn.headings]
     from_the_right = [*enumerate(kinds)][::-1]
     expendable = [position for kind in _EXPENDABLE for position, other in from_the_right if other == kind]
     left_out: list[int] = []

@@ -10,6 +10,7 @@ from benchmark.results.record import FAILURES, Costs, Device, Failure, MetricVal
 UNITS = {
     "ACC": ("%", True),
     "BWT": ("%", True),
+    "memory": ("MiB", False),
     "memory_floats": ("floats", False),
     "error": ("%", False),
     "accuracy_1_shot": ("%", True),

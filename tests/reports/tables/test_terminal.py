@@ -35,6 +35,12 @@ def test_narrow_terminals_say_what_is_missing(results: list[Record]) -> None:
     assert "not shown at this width: paper" in shown(results, width=60)
 
 
+def test_a_metric_stays_though_it_is_called_like_a_cost() -> None:
+    text = shown([record(metrics={"ACC": 80.0, "memory": 3.0})], width=30)
+    assert "not shown at this width" in text
+    assert next(line.split() for line in text.splitlines() if "ACC" in line) == ["ACC", "memory"]
+
+
 def test_a_pipe_gets_every_column_without_colour(results: list[Record]) -> None:
     text = shown(results, width=40, is_terminal=False)
     assert "2103.09762" in text
