@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 
 from filelock import FileLock, ReadWriteLock, Timeout
@@ -68,8 +69,11 @@ def one_at_a_time(name: str) -> Iterator[None]:
 
 def _path(name: str) -> str:
     folder = cache_root() / "locks"
+    remedy = "set HEPTATHLON_CACHE to a folder you can write"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"cannot make {folder}: {error}; set HEPTATHLON_CACHE to a folder you can write") from error
+        raise StoreError(f"cannot make {folder}: {error}; {remedy}") from error
+    if not os.access(folder, os.W_OK):
+        raise StoreError(f"cannot write locks in {folder}; {remedy}")
     return str(folder / f"{name}.lock")

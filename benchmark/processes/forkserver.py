@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from functools import cache
 from multiprocessing import connection, forkserver, parent_process
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import psutil
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
+@cache
 def _preload() -> list[str]:
     """What the server imports: torch, and all that methods are written with.
 
