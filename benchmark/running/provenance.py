@@ -62,7 +62,7 @@ def track_code(track: Track[Any]) -> str:
 @lru_cache(maxsize=1)
 def timer_code() -> str:
     """Hash of the code that takes times: the judge's clock, and the loop that a contestant answers in."""
-    loaders = [_PACKAGE / "plugins.py", *(_PACKAGE / "tasks").rglob("*.py"), *(_PACKAGE / "data").rglob("*.py")]
+    loaders = [file for room in ("plugins", "tasks", "data") for file in (_PACKAGE / room).rglob("*.py")]
     return identity.digest(*(_PACKAGE / "contestant" / name for name in ("remote.py", "process.py")), without=loaders)
 
 
