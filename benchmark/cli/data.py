@@ -50,15 +50,49 @@ def list_(plugin: PluginOption = None, as_json: JsonOption = False) -> None:
 
 
 @data_app.command()
-def fetch(name: Annotated[str, typer.Argument(help="The dataset, as in mnist.")], plugin: PluginOption = None) -> None:
-    """Download a dataset into $HEPTATHLON_DATA. Nothing else in heptathlon downloads."""
-    from benchmark.data.catalogue import FixedDataset, catalogue
+def describe(
+    name: Annotated[str, typer.Argument(help="The dataset, as in blood-cells.")],
+    plugin: PluginOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is in one dataset; of images with boxes, also what could not be used of the annotations."""
+    from benchmark.data.catalogue import catalogue, kind_of
     from benchmark.data.source import Source
 
     load_plugins(plugin or [])
     entry = catalogue.find(name)
     source = Source.of(entry)
-    if not isinstance(entry.dataset, FixedDataset):
+    absent = source.missing()
+    if absent:
+        raise DataError(absent)
+    facts = {"kind": kind_of(entry.dataset), "licence": entry.licence, "source": entry.source}
+    splits = _splits(source)
+    if as_json:
+        print_json({"name": name, "title": entry.title, **facts, "content": _content(source), "splits": splits})
+        return
+    out = console()
+    out.print(entry.title)
+    for word, fact in facts.items():
+        out.print(f"{word}: {fact}")
+    for split, found in splits.items():
+        out.print(f"{split}: {found['images']} images, {found['empty']} of them without an object")
+        for each, row in found["objects"].items():
+            side = f", median side {row['median_side_px']:.0f} px" if row["count"] else ""
+            out.print(f"  {each}: {row['count']}{side}")
+        out.print(f"  ignored as difficult or crowds: {found['ignored']}")
+        out.print(f"  left out, as they are empty or outside of their image: {found['dropped']}")
+
+
+@data_app.command()
+def fetch(name: Annotated[str, typer.Argument(help="The dataset, as in mnist.")], plugin: PluginOption = None) -> None:
+    """Download a dataset into $HEPTATHLON_DATA. Nothing else in heptathlon downloads."""
+    from benchmark.data.catalogue import Stored, catalogue
+    from benchmark.data.source import Source
+
+    load_plugins(plugin or [])
+    entry = catalogue.find(name)
+    source = Source.of(entry)
+    if source.drawn or not isinstance(entry.dataset, Stored):
         console().print(f"{name} is made here: nothing to fetch")
         return
     if source.missing() is None:
@@ -69,6 +103,29 @@ def fetch(name: Annotated[str, typer.Argument(help="The dataset, as in mnist.")]
     if left:
         raise DataError(left)
     console().print(f"{name} is in {source.root} now: {source.fingerprint()}")
+
+
+def _splits(source: Source) -> dict[str, dict[str, Any]]:
+    """Of images with boxes that lie on disk: what each split holds."""
+    from benchmark.data.boxes.files import BoxFiles
+    from benchmark.data.images.listing import SPLITS
+
+    dataset = source.entry.dataset
+    if not isinstance(dataset, BoxFiles):
+        return {}
+    found = {split: dataset.annotated(split, root=source.root) for split in SPLITS}
+    return {
+        split: {
+            "images": len(each.names),
+            "empty": int((each.counts == 0).sum()),
+            "objects": {
+                name: {"count": count, "median_side_px": side if count else None} for name, count, side in each.tally()
+            },
+            "ignored": int(each.ignored.sum()),
+            "dropped": int(each.dropped.sum()),
+        }
+        for split, each in found.items()
+    }
 
 
 def _content(source: Source) -> str | None:

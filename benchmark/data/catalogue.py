@@ -1,9 +1,8 @@
 """Datasets as the harness sees them: a catalogue of plug-ins, each with licence, source and content hash.
 
-Five kinds. A `FixedDataset` holds given images on disk (MNIST, an image folder); a `ProceduralDataset` draws any
-number from a seed; a `ControlDataset` answers actions with frames; a `VectorDataset` draws what attention attends to;
-a `SequenceDataset` draws sequences of tokens with their classes.
-Nothing here downloads; `FixedDataset.fetch` does, and only the user calls it.
+A `FixedDataset` holds given images on disk; a `ProceduralDataset` draws any number from a seed; a `ControlDataset`
+answers actions with frames; a `VectorDataset` draws what attention attends to; a `SequenceDataset` draws tokens with
+their classes; a `BoxDataset` has images with boxes, read or drawn. Only `fetch` downloads, and only the user calls it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
+from benchmark.data.boxes.boxed import BoxedImages
 from benchmark.errors import DataError, DuplicateNameError, unknown
 from benchmark.identity import registrar
 from benchmark.results.job import check_name
@@ -68,8 +68,8 @@ class LabelledSequences:
 
 
 @runtime_checkable
-class FixedDataset(Protocol):
-    """Given images under the data root, in a train and a test split."""
+class Stored(Protocol):
+    """What may lie under the data root."""
 
     def missing(self, root: Path) -> str | None:
         """Return None if the files are there, else a sentence that names them and where to put them."""
@@ -77,11 +77,16 @@ class FixedDataset(Protocol):
     def fingerprint(self, root: Path) -> str:
         """Return the content hash of the files (cached by path, size and modification time)."""
 
-    def load(self, split: Split, *, root: Path) -> LabelledImages:
-        """Read one split. Raises DataError, with the remedy, if files are missing or damaged."""
-
     def fetch(self, root: Path) -> None:
         """Download into `root`. Called for `heptathlon data fetch` only; raises DataError if it cannot."""
+
+
+@runtime_checkable
+class FixedDataset(Stored, Protocol):
+    """Given images under the data root, in a train and a test split."""
+
+    def load(self, split: Split, *, root: Path) -> LabelledImages:
+        """Read one split. Raises DataError, with the remedy, if files are missing or damaged."""
 
 
 @runtime_checkable
@@ -151,20 +156,36 @@ class SequenceDataset(Protocol):
         """For sequences of that length: how many values each field of a token may have."""
 
     def sequences(self, *, count: int, length: int, seed: int) -> LabelledSequences:
-        """Draw so many sequences of that length; classes are equally frequent, up to one. Raises DataError if the
-        length is too short."""
+        """Draw so many of that length, classes equally frequent up to one. Raises DataError if it is too short."""
+
+
+@runtime_checkable
+class BoxDataset(Stored, Protocol):
+    """Images with boxes, asked for in the same words whether read or drawn; drawn ones miss and fetch nothing."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether images are drawn from a seed, in any number, rather than read from disk."""
+
+    def categories(self, root: Path) -> tuple[str, ...]:
+        """Names of all classes. Raises DataError if the files that say so are missing or damaged."""
+
+    def boxed(
+        self, split: Split, *, root: Path, size: tuple[int, int], count: int | None, seed: int, spread: float
+    ) -> BoxedImages:
+        """Draw or read `count` images, brought to `size` (height, width). Raises DataError for what it cannot give.
+
+        count: None for all on disk, in their order, else a choice by `seed`, made before any is decoded;
+        spread: share of each axis in which objects' centres lie; 1 is everywhere, and all that images on disk take.
+        """
 
 
 KINDS: dict[str, Any] = {
-    "fixed": FixedDataset,
-    "scripted": ScriptedDataset,
-    "procedural": ProceduralDataset,
-    "control": ControlDataset,
-    "vectors": VectorDataset,
-    "sequences": SequenceDataset,
-}
+    "fixed": FixedDataset, "scripted": ScriptedDataset, "procedural": ProceduralDataset, "control": ControlDataset,
+    "vectors": VectorDataset, "sequences": SequenceDataset, "boxes": BoxDataset,
+}  # fmt: skip
 """The Protocol of each kind, the narrower before the wider."""
-Dataset = FixedDataset | ProceduralDataset | ControlDataset | VectorDataset | SequenceDataset
+Dataset = FixedDataset | ProceduralDataset | ControlDataset | VectorDataset | SequenceDataset | BoxDataset
 D = TypeVar("D", bound=type)
 
 
@@ -177,8 +198,7 @@ def kind_of(dataset: Dataset) -> str:
 class DatasetEntry:
     """A registered dataset: what it is, under which licence, from where.
 
-    origin: the plug-in file that made it;  gives_way: a plug-in may take the name, as of a folder that the user
-    happened to call `mnist`.
+    origin: the plug-in file that made it;  gives_way: a plug-in may take the name, as of a user's folder.
     """
 
     name: str

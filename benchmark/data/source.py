@@ -9,13 +9,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from benchmark import identity
+from benchmark.data.boxes.boxed import BoxedImages
 from benchmark.data.catalogue import (
+    BoxDataset,
     ControlDataset,
     DatasetEntry,
     FixedDataset,
     LabelledImages,
     ProceduralDataset,
     Split,
+    catalogue,
 )
 from benchmark.errors import DataError, HeptathlonError
 from benchmark.machine.paths import data_root
@@ -24,7 +27,7 @@ from benchmark.seeding import Draw, derive
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One dataset, asked for labelled images in the same words whether it is drawn or read."""
+    """One dataset, asked for images in the same words whether it is drawn or read."""
 
     entry: DatasetEntry
     root: Path
@@ -38,7 +41,7 @@ class Source:
         """Return None if the data can be read now, else what is missing and the remedy."""
         dataset = self.entry.dataset
         with _named(self.entry):
-            if isinstance(dataset, FixedDataset):
+            if isinstance(dataset, FixedDataset | BoxDataset):
                 return dataset.missing(self.root)
             return dataset.missing() if isinstance(dataset, ControlDataset) else None
 
@@ -46,7 +49,10 @@ class Source:
         """Name and content hash: equal for two runs exactly if they saw the same data."""
         dataset = self.entry.dataset
         with _named(self.entry):
-            content = dataset.fingerprint(self.root) if isinstance(dataset, FixedDataset) else dataset.fingerprint()
+            if isinstance(dataset, FixedDataset | BoxDataset):
+                content = dataset.fingerprint(self.root)
+            else:
+                content = dataset.fingerprint()
         return f"{self.entry.name}:{content}"
 
     def code(self) -> str:
@@ -56,11 +62,15 @@ class Source:
     @property
     def drawn(self) -> bool:
         """Whether images are drawn from a seed rather than read from disk."""
-        return isinstance(self.entry.dataset, ProceduralDataset)
+        dataset = self.entry.dataset
+        return isinstance(dataset, ProceduralDataset) or (isinstance(dataset, BoxDataset) and dataset.drawn)
 
     def classes(self) -> tuple[str, ...]:
         """Names of all classes."""
         dataset = self.entry.dataset
+        if isinstance(dataset, BoxDataset):
+            with _named(self.entry):
+                return dataset.categories(self.root)
         return dataset.classes if isinstance(dataset, ProceduralDataset) else self.read("test").classes
 
     def class_count(self) -> int:
@@ -69,8 +79,10 @@ class Source:
 
     def read(self, split: Split) -> LabelledImages:
         """Read one split of a fixed dataset, kept in memory between jobs. Raises DataError if it is missing."""
-        if not isinstance(self.entry.dataset, FixedDataset):
-            what = "an environment" if isinstance(self.entry.dataset, ControlDataset) else "drawn from a seed"
+        dataset = self.entry.dataset
+        if not isinstance(dataset, FixedDataset):
+            what = "an environment" if isinstance(dataset, ControlDataset) else "drawn from a seed"
+            what = "images with boxes" if isinstance(dataset, BoxDataset) else what
             raise DataError(f"dataset {self.entry.name!r} is {what} and has no {split!r} split to read")
         return _read(self.entry, self.root, split)
 
@@ -92,6 +104,28 @@ class Source:
                 return dataset.draw(classes=classes, per_class=per_class, size=size, seed=where)
         seed = derive(draw.seed, split)
         return _choose(self.read(split), self.entry.name, classes=classes, per_class=per_class, seed=seed)
+
+    def boxed(
+        self, split: Split, *, size: tuple[int, int], count: int | None, draw: Draw, spread: float = 1.0
+    ) -> BoxedImages:
+        """Images with boxes, brought to `size` (height, width) in pixels without keeping their aspect.
+
+        count: how many, or None for all on disk in their order, which are kept in memory between jobs;  draw: whose
+        seed says which; drawn images of "test" are also from its salt;  spread: share of each axis in which objects'
+        centres lie, 1 for images on disk. Raises DataError if the dataset has fewer or no boxes.
+        """
+        dataset = self.entry.dataset
+        if not isinstance(dataset, BoxDataset):
+            known = ", ".join(entry.name for entry in catalogue if isinstance(entry.dataset, BoxDataset))
+            raise DataError(f"dataset {self.entry.name!r} has no boxes; choose one of {known or 'your own'}")
+        if self.drawn and count is None:
+            raise DataError(f"dataset {self.entry.name!r} is drawn: say how many images")
+        if count is None and spread == 1.0:
+            return _boxed(self.entry, self.root, split, size)
+        secret = self.drawn and split == "test"
+        seed = derive(draw.seed, split, draw.salt) if secret else derive(draw.seed, split)
+        with _named(self.entry):
+            return dataset.boxed(split, root=self.root, size=size, count=count, seed=seed, spread=spread)
 
     def pool(
         self, stream: Split, *, classes: Sequence[int], per_class: int | None, size: int, draw: Draw
@@ -117,6 +151,13 @@ def _read(entry: DatasetEntry, root: Path, split: Split) -> LabelledImages:
     assert isinstance(entry.dataset, FixedDataset)
     with _named(entry):
         return entry.dataset.load(split, root=root)
+
+
+@lru_cache(maxsize=4)
+def _boxed(entry: DatasetEntry, root: Path, split: Split, size: tuple[int, int]) -> BoxedImages:
+    assert isinstance(entry.dataset, BoxDataset)
+    with _named(entry):
+        return entry.dataset.boxed(split, root=root, size=size, count=None, seed=0, spread=1.0)  # nothing to choose
 
 
 @contextmanager

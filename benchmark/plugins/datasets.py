@@ -6,13 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.data.catalogue import (
-    Dataset,
-    LabelledImages,
-    LabelledSequences,
-    Split,
-    catalogue,
-)
+from benchmark.data.boxes.boxed import BoxedImages
+from benchmark.data.catalogue import Dataset, LabelledImages, LabelledSequences, Split, catalogue
 from benchmark.errors import DataError
 from benchmark.plugins import loading
 from benchmark.processes.aside import Worker
@@ -29,6 +24,8 @@ def facts_of(dataset: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {"classes": tuple(dataset.classes)} if hasattr(dataset, "classes") else {}
     if hasattr(dataset, "scripts"):
         facts["scripts"] = {name: tuple(classes) for name, classes in dataset.scripts.items()}
+    if hasattr(dataset, "drawn"):
+        facts["drawn"] = bool(dataset.drawn)
     return facts
 
 
@@ -55,11 +52,17 @@ def serve(request: dict[str, Any], state: dict[str, Any], origin: str, name: str
         return {"number": len(state["environments"]) - 1, "actions": env.actions}
     if "root" in words:
         words["root"] = Path(words["root"])
-    root = [words.pop("root")] if do in ("missing", "fingerprint", "fetch") and "root" in words else []
+    root = [words.pop("root")] if do in _ROOT_FIRST and "root" in words else []
     found = getattr(state["dataset"], do)(*root, **words)
     if isinstance(found, LabelledImages):
         return (found.images, found.labels, found.classes)
+    if isinstance(found, BoxedImages):
+        return {name: getattr(found, name) for name in found.__slots__}
     return (found.tokens, found.labels) if isinstance(found, LabelledSequences) else found
+
+
+_ROOT_FIRST = ("missing", "fingerprint", "categories", "fetch")
+"""Methods that take the data root without its name."""
 
 
 def _stepped(env: Any, do: str, words: dict[str, Any]) -> Any:
@@ -92,7 +95,7 @@ class _Scripted(_Procedural):
     scripts: Mapping[str, tuple[int, ...]]
 
 
-class _Fixed(_Proxy):
+class _Stored(_Proxy):
     def missing(self, root: Path) -> str | None:
         found: str | None = self._ask("missing", root=str(root))
         return found
@@ -100,11 +103,23 @@ class _Fixed(_Proxy):
     def fingerprint(self, root: Path) -> str:
         return str(self._ask("fingerprint", root=str(root)))
 
+    def fetch(self, root: Path) -> None:
+        self._ask("fetch", root=str(root))
+
+
+class _Fixed(_Stored):
     def load(self, split: Split, *, root: Path) -> LabelledImages:
         return LabelledImages(*self._ask("load", split=split, root=str(root)))
 
-    def fetch(self, root: Path) -> None:
-        self._ask("fetch", root=str(root))
+
+class _Boxed(_Stored):
+    drawn: bool
+
+    def categories(self, root: Path) -> tuple[str, ...]:
+        return tuple(self._ask("categories", root=str(root)))
+
+    def boxed(self, split: Split, *, root: Path, **words: Any) -> BoxedImages:
+        return BoxedImages(**self._ask("boxed", split=split, root=str(root), **words))
 
 
 class _Vector(_Drawn):
@@ -161,5 +176,5 @@ def _environment(worker: Worker, number: int, actions: int, *, count: int, size:
 
 _PROXIES: dict[str, type[Any]] = {
     "fixed": _Fixed, "scripted": _Scripted, "procedural": _Procedural, "sequences": _Sequence, "control": _Control,
-    "vectors": _Vector,
+    "vectors": _Vector, "boxes": _Boxed,
 }  # fmt: skip

@@ -84,7 +84,7 @@ BROKEN = {
         "    def draw(self): ...\n",
         2,
         "DataError: dataset 'half': Half is neither a FixedDataset nor a ProceduralDataset nor a ControlDataset "
-        "nor a VectorDataset nor a SequenceDataset",
+        "nor a VectorDataset nor a SequenceDataset nor a BoxDataset",
     ),
 }
 
