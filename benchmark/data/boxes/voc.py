@@ -41,8 +41,8 @@ class Place:
     def inside(self, folder: str) -> dict[str, str]:
         """Files of one of the three folders: names below `where` by names without suffix."""
         begin = self.prefix + folder
-        found = sorted(name for name in self.members if name.startswith(begin) and "/" not in name[len(begin) :])
-        return {Path(name).stem: name for name in found if not Path(name).name.startswith(".")}
+        found = sorted(name[len(begin) :] for name in self.members if name.startswith(begin))
+        return {Path(file).stem: begin + file for file in found if file and "/" not in file and file[0] != "."}
 
     def absent(self, lists: Sequence[str]) -> list[str]:
         """What of the layout is not there."""
