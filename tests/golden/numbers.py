@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmark import plugins
 from benchmark.contestant.remote import Limits
-from benchmark.data.catalogue import FixedDataset
+from benchmark.data.catalogue import Stored
 from benchmark.data.source import Source
 from benchmark.results.job import Job, Tier
 from benchmark.results.record import Record
@@ -65,17 +65,21 @@ def comparison_parts() -> dict[str, dict[str, str]]:
         method = min(track.entries)
         for tier in track.tiers:
             plan = Plan.of(Job(track.name, method, tier, 0))
-            on_disk = any(isinstance(source.entry.dataset, FixedDataset) for source in plan.sources)
+            on_disk = any(_on_disk(source) for source in plan.sources)
             parts = _without_files(plan) if on_disk else plan.comparison(CONDITIONS)
             found[f"{track.name} {tier}"] = {k: v for k, v in sorted(parts.items()) if k not in ("timer", "device")}
     return found
+
+
+def _on_disk(source: Source) -> bool:
+    return isinstance(source.entry.dataset, Stored) and not source.drawn
 
 
 def _without_files(plan: Plan) -> dict[str, str]:
     real = Source.fingerprint
 
     def named(source: Source) -> str:
-        return source.entry.name if isinstance(source.entry.dataset, FixedDataset) else real(source)
+        return source.entry.name if _on_disk(source) else real(source)
 
     rules = type(plan.track.rules)
     compared = getattr(rules, "compared", None)

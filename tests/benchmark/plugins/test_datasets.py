@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmark import plugins
-from benchmark.data.catalogue import catalogue
+from benchmark.data.catalogue import catalogue, kind_of
 from benchmark.data.control.shifts import Shift
 from benchmark.data.source import Source
 from benchmark.errors import DataError
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.usefixtures("registries")
 
 TEXT = """
 import torch
+from benchmark.data.boxes.boxed import BoxedImages
 from benchmark.data.catalogue import LabelledImages, LabelledSequences, catalogue
 from benchmark.errors import DataError
 
@@ -65,6 +66,23 @@ class Vectors:
         return "3"
     def vectors(self, *, batch, heads, length, dim, seed):
         return tuple(torch.full((batch, heads, length, dim), float(part)) for part in range(3))
+
+@catalogue.add("boxes", title="Boxes", licence="none", source="here")
+class Boxes:
+    drawn = True
+    def missing(self, root):
+        return None
+    def fingerprint(self, root):
+        return f"4 {root}"
+    def categories(self, root):
+        return ["a", "b"]
+    def fetch(self, root): ...
+    def boxed(self, split, *, root, size, count, seed, spread):
+        height, width = size
+        boxes = torch.tensor([[0.0, 0.0, width * spread, height]]).expand(count, 4)
+        ones = torch.ones(count, dtype=torch.int64)
+        images = torch.full((count, 3, height, width), seed % 200, dtype=torch.uint8)
+        return BoxedImages(images, boxes, ones, ones, ones == 1, ("a", split), dropped=7)
 """
 
 
@@ -100,6 +118,20 @@ def test_sequences_and_vectors(read: Path) -> None:
     assert words.sequences(count=4, length=3, seed=0).tokens.shape == (4, 3, 2)
     vectors: Any = catalogue.find("vectors").dataset
     assert [float(x.mean()) for x in vectors.vectors(batch=1, heads=1, length=2, dim=2, seed=0)] == [0, 1, 2]
+
+
+def test_boxes(read: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEPTATHLON_DATA", str(tmp_path))
+    source = Source.of(catalogue.find("boxes"))
+    assert kind_of(source.entry.dataset) == "boxes"
+    assert (source.missing(), source.fingerprint()) == (None, f"boxes:4 {tmp_path}")
+    assert (source.drawn, source.classes()) == (True, ("a", "b"))
+    found = source.boxed("test", size=(4, 6), count=2, draw=Draw("t", 0, "s", "cpu"), spread=0.5)
+    assert found.boxes.tolist() == [[0, 0, 3, 4]] * 2
+    assert (found.images.shape, found.classes, found.dropped) == ((2, 3, 4, 6), ("a", "test"), 7)
+    assert found.ignored.tolist() == [True, True]
+    with pytest.raises(DataError, match="empty or reaches out"):
+        source.boxed("test", size=(4, 6), count=2, draw=Draw("t", 0, "s", "cpu"), spread=2.0)
 
 
 def test_an_environment_steps_as_ours_does(write: Write) -> None:
