@@ -67,7 +67,14 @@ def registrations(origin: str) -> dict[str, Any]:
     if problem is not None:
         return {"problem": [problem.line, problem.message]}
     methods = [
-        {"track": track.name, "name": entry.name, "role": entry.role, "paper": entry.paper, "faults": entry.faults}
+        {
+            "track": track.name,
+            "name": entry.name,
+            "role": entry.role,
+            "paper": entry.paper,
+            "faults": entry.faults,
+            "tiers": entry.tiers,
+        }
         for track in all_tracks()
         for entry in track.entries.values()
         if entry.origin == origin

@@ -13,6 +13,7 @@ from benchmark.results.record import Record
 from benchmark.results.store import Store
 from benchmark.running.plan import Conditions, Plan
 from benchmark.tasks import all_tracks, find_task, find_track
+from benchmark.tasks.track import Entry
 
 _MOST_SEEDS = 10_000
 
@@ -90,9 +91,16 @@ def plans(request: Request) -> tuple[list[Plan], list[str]]:
         if request.tier not in track.tiers:
             notes.append(f"track {track.name} has no tier {request.tier!r}; it has {', '.join(track.tiers)}")
             continue
-        names = [name for name in track.entries if not request.methods or name in request.methods]
+        names = [name for name, entry in track.entries.items() if _is_meant(entry, request)]
+        left_out = sorted(set(track.entries) - set(names)) if not request.methods else []
+        if left_out:
+            notes.append(f"track {track.name}: tier {request.tier!r} leaves out, unless named: {', '.join(left_out)}")
         chosen += [Plan.of(Job(track.name, name, tier, seed)) for name in sorted(names) for seed in request.seeds]
     return chosen, notes
+
+
+def _is_meant(entry: Entry, request: Request) -> bool:
+    return entry.name in request.methods if request.methods else not entry.tiers or request.tier in entry.tiers
 
 
 def select(request: Request, store: Store, conditions: Conditions, device_slug: str) -> tuple[Selection, Estimates]:

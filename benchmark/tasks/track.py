@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, get_args
 
@@ -44,7 +44,8 @@ class Entry:
     """A registered method, as data: whoever runs it builds it from its origin, in the contestant's process.
 
     role: "method", "baseline" or "reference";  origin: the plug-in file, or the module of an entry point, that
-    registered it;  faults: what its class lacks of the contract, a sentence each, as far as can be told without a run.
+    registered it;  faults: what its class lacks of the contract, a sentence each, as far as can be told without a run;
+    tiers: those in which it runs without being named, all if empty.
     """
 
     track: str
@@ -53,6 +54,7 @@ class Entry:
     paper: str | None
     origin: str
     faults: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.track}/{self.name}"
@@ -96,12 +98,15 @@ class Track(Generic[M]):
         """The metric that ranks: the first."""
         return self.metrics[0]
 
-    def method(self, name: str, *, paper: str | None = None, role: Role = "method") -> Callable[[C], C]:
+    def method(
+        self, name: str, *, paper: str | None = None, role: Role = "method", tiers: Sequence[str] = ()
+    ) -> Callable[[C], C]:
         """Class decorator: register a method on this track.
 
         paper: arXiv id or other reference; role: "method" is ranked, "baseline" is ranked and kept for comparison,
-        "reference" bounds the track and is shown unranked. Raises PluginError for a name that cannot be one, an unknown
-        role, or a class that lacks a call of the track's Protocol, and DuplicateNameError.
+        "reference" bounds the track and is shown unranked; tiers: those in which it runs without being named, for one
+        that costs more than it tells in others. Raises PluginError for a name that cannot be one, an unknown role or
+        tier, or a class that lacks a call of the track's Protocol, and DuplicateNameError.
         """
 
         def register(cls: C) -> C:
@@ -109,7 +114,7 @@ class Track(Generic[M]):
             if calls:
                 raise PluginError(f"{cls.__name__} lacks {', '.join(calls)}, which track {self.name!r} calls")
             broken = tuple(faults(cls, role=role, paper=paper))
-            self.add(Entry(self.name, name, role, paper, registrar(cls), broken))
+            self.add(Entry(self.name, name, role, paper, registrar(cls), broken, tuple(tiers)))
             self.classes[name] = cls
             return cls
 
@@ -126,6 +131,9 @@ class Track(Generic[M]):
                 f"{entry.name!r} has the role {entry.role!r} on track {self.name!r}; it may be one of "
                 f"{', '.join(get_args(Role))}"
             )
+        strays = [tier for tier in entry.tiers if tier not in list(Tier)]
+        if strays:
+            raise PluginError(f"{entry.name!r} shall run in the tier {strays[0]!r}; tiers are {', '.join(Tier)}")
         if entry.name in self.entries:
             raise DuplicateNameError(
                 f"track {self.name!r} has a method {entry.name!r} already, from {self.entries[entry.name].origin}; "

@@ -52,6 +52,12 @@ def test_what_crosses_is_an_entry(write: Write) -> None:
     assert not [name for name in set(sys.modules) - modules if name.startswith("_heptathlon_plugin")]
 
 
+def test_the_tiers_of_a_method_cross_too(write: Write) -> None:
+    seldom = IDLE.replace('role="baseline"', 'role="baseline", tiers=["paper"]')
+    assert plugins.read_paths([write("mine.py", seldom.format(name="mine"))]) == []
+    assert find_track("forgetting.permuted").find("mine").tiers == ("paper",)
+
+
 def test_it_runs_as_a_contestant(write: Write) -> None:
     assert plugins.read_paths([write("mine.py", IDLE.format(name="mine"))]) == []
     assert run("mine").status == "ok"

@@ -70,6 +70,14 @@ def test_a_name_is_given_once(track: Track[Learner]) -> None:
         track.method("whole")(Whole)
 
 
+def test_a_method_may_name_the_tiers_in_which_it_runs_unasked(track: Track[Learner]) -> None:
+    track.method("always", role="baseline")(Whole)
+    track.method("seldom", role="baseline", tiers=("smoke", "paper"))(Whole)
+    assert (track.find("always").tiers, track.find("seldom").tiers) == ((), ("smoke", "paper"))
+    with pytest.raises(PluginError, match="'never' shall run in the tier 'huge'; tiers are smoke, quick"):
+        track.method("never", role="baseline", tiers=("huge",))(Whole)
+
+
 def test_every_call_of_the_protocol_is_asked_for(track: Track[Learner]) -> None:
     class Half:
         predict = 3
