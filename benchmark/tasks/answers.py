@@ -5,6 +5,7 @@ contestant.call("predict", images, reply=Floats(len(images), classes))
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,7 +38,7 @@ class Floats:
         if not tensor.is_floating_point():
             raise wrong(call, f"returned {tensor.dtype} of shape {tuple(tensor.shape)}; return a {wanted}")
         tensor = tensor.float()  # before the look at its values: a float64 may be finite and too large
-        bad = int((~tensor.isfinite()).reshape(len(tensor), -1).any(1).sum())
+        bad = int((~tensor.isfinite()).reshape(len(tensor), math.prod(tensor.shape[1:])).any(1).sum())
         if bad:
             raise wrong(call, f"returned NaN or infinity for {bad} of {len(tensor)} inputs; return a finite {wanted}")
         return tensor

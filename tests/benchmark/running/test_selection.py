@@ -141,6 +141,16 @@ class TestPlans:
         assert jobs(chosen) == ["forgetting.permuted/gpm/quick@stub-0"]
         assert notes == ["track forgetting.split has no tier 'quick'; it has smoke"]
 
+    def test_a_method_that_sits_a_tier_out_runs_there_if_it_is_named(self) -> None:
+        words = {"tracks": ["small_objects.padding"], "seeds": (0,)}
+        chosen, notes = plans(Request("quick", **words))  # type: ignore[arg-type]
+        assert {"zero", "reflect"} & {plan.job.method for plan in chosen} == {"zero"}
+        assert len(notes) == 1
+        assert "tier 'quick' leaves out, unless named: circular, " in notes[0]
+        chosen, notes = plans(Request("quick", **words, methods=["reflect"]))  # type: ignore[arg-type]
+        assert jobs(chosen) == ["small_objects.padding/reflect/quick-0"]
+        assert notes == []
+
 
 class TestSelect:
     @pytest.fixture
