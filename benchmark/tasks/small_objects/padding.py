@@ -214,7 +214,7 @@ track: Track[Detector] = Track(
     rules=_PaddingRules(),
     tiers={
         Tier.SMOKE: PaddingBudget("clutter", 0.6, train=32, test=24, steps=8, most=20, probes=8, **_SMALL),
-        Tier.QUICK: PaddingBudget("clutter", 2.2, train=400, test=240, steps=80, most=20, **_SMALL),
+        Tier.QUICK: PaddingBudget("clutter", 2.2, train=320, test=200, steps=80, most=20, **_SMALL),
         Tier.STANDARD: PaddingBudget(
             "blood-cells",
             60,
