@@ -1,6 +1,6 @@
 """Clutter: small coloured shapes of four classes among grey ones, on textured grounds, with their boxes.
 
-One to eight objects a scene, each a twentieth to a sixth of its side: red disc, green cross, blue ring, yellow
+One to eight objects a scene, each a twentieth to an eighth of its side: red disc, green cross, blue ring, yellow
 triangle, in low contrast and noise. Distractors are the same shapes, and squares, in grey. Centres lie anywhere, up to
 a little beyond the border, where an object is cut off; in the middle of each axis if asked (`spread`). Nothing touches
 anything else. A scene is defined in shares of its side, so that the same seed shows the same scenes at any size.
@@ -36,7 +36,7 @@ LEAST_VISIBLE = 0.2
 """An object of which a smaller share of the area is inside is there, but neither demanded nor punished."""
 BEYOND = 0.02
 """How far outside of the image a centre may lie, in shares of the side."""
-GAP = 0.025
+GAP = 0.03
 """Between the boxes of things at least, in shares of the side: over a pixel, so that none has ink of two."""
 BLOCK = 64
 """Scenes drawn at once from one stream: the first scenes of a seed are the same however many are drawn."""
@@ -49,8 +49,8 @@ SIZES = (64, 512)
 class Look:
     """Ranges of the uniform random numbers behind a scene and each thing in it; lengths in shares of the side."""
 
-    side: Range = (0.09, 0.16)  # of the shape's box
-    contrast: Range = (0.2, 0.6)  # share of the ground that the shape covers
+    side: Range = (0.05, 0.12)  # of the shape's box
+    contrast: Range = (0.3, 1.0)  # share of the ground that the shape covers
     grey: Range = (0.35, 0.90)  # brightness of distractors
     paper: Range = (0.20, 0.30)  # brightness of the ground at its darkest
     relief: Range = (0.20, 0.40)  # how much brighter it is at its brightest

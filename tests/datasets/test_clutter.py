@@ -31,7 +31,7 @@ def centres(found: BoxedImages) -> Tensor:
 def test_objects_are_small_and_of_all_classes_and_one_to_eight_a_scene() -> None:
     found = scenes(256)
     sides = (found.boxes[:, 2:] - found.boxes[:, :2]) / 64
-    assert float(sides.max()) <= 0.16 + 4 * EPS
+    assert float(sides.max()) <= 0.12 + 4 * EPS
     assert 1 <= int(found.counts.min()) < int(found.counts.max()) <= 8
     share = found.labels.bincount(minlength=4) / len(found.labels)
     # Binomial: five standard deviations of a share of a quarter
@@ -110,7 +110,7 @@ def test_all_but_cut_off_objects_need_not_be_found() -> None:
     found = scenes(2000)
     area = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(1)
     assert 0 < int(found.ignored.sum()) < 0.01 * len(found.ignored)
-    assert float(area[found.ignored].max()) <= 0.2 * (0.16 * 64) ** 2
+    assert float(area[found.ignored].max()) <= 0.2 * (0.12 * 64) ** 2
 
 
 @pytest.mark.parametrize(

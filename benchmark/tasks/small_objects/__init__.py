@@ -13,7 +13,7 @@ Rules
 
 Metrics
   Of the first setting, boxes matched as COCO does (Lin et al. 2014, arXiv:1405.0312): AP of small objects (primary;
-  smaller than an eighth of the image's shorter side in the geometric mean of their sides), AP, AP50, AP of small
+  smaller than a tenth of the image's shorter side in the geometric mean of their sides), AP, AP50, AP of small
   objects whose centre lies within an eighth of the side of the border. Recall at the score with the best F1, at IoU
   0.5: along each border, by distance to it, and over 6 x 6 cells, whose worst divided by their mean is the blind-spot
   index. Asymmetry of the deepest feature map, averaged over test images: mean |map - mirrored map| over mean |map|.

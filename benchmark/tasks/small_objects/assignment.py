@@ -1,8 +1,8 @@
 """Which cell of a detector answers for which object, and how its numbers are read as a box.
 
-Cells of a map of stride s lie at pixels 0, s, 2 s, ... : a convolution of stride 2 and padding (k - 1) / 2 begins at
-the first cell, whatever the size of its input. Cells must not be spread over the image in proportion (position n / h):
-at sizes a 2^n + 1 that would shift every one of them (arXiv:2010.02178 treats such sizes).
+Cells of a map of stride s lie in the middle of pixels 0, s, 2 s, ...: a convolution of stride 2, padding (k - 1) / 2,
+begins at the first cell, whatever the size of its input. Cells must not be spread over the image in proportion
+(position n / h): at sizes a 2^n + 1 that would shift every one of them (arXiv:2010.02178 treats such sizes).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def cells(sizes: Sequence[tuple[int, int]], strides: Sequence[int]) -> tuple[Ten
     places, steps = [], []
     for (height, width), stride in zip(sizes, strides, strict=True):
         y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        places.append(torch.stack([x, y], 2).view(-1, 2) * float(stride))
+        places.append(torch.stack([x, y], 2).view(-1, 2) * float(stride) + 0.5)
         steps.append(torch.full((height * width,), float(stride)))
     return torch.cat(places), torch.cat(steps)
 

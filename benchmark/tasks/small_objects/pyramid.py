@@ -78,7 +78,7 @@ class PyramidDetector(Network):
         fine, coarse = self._features(images)[1:]
         above = self.of_coarse(coarse)
         beside = self.of_fine(fine)
-        upsampled = F.interpolate(above, scale_factor=2)  # to the nearest: cell i of the coarse map lies at 2 i
+        upsampled = _twice(above)
         if self._shrinks:  # all but the cell beyond the border that the tower reaches out for
             height, width = (_coarser(size, 4) + 2 for size in images.shape[2:])
             skipped = self._rims[2] - 1
@@ -173,6 +173,17 @@ def _convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential
 
 def _further(width: int, residual: bool) -> list[nn.Module]:
     return [_Residual(width), _Residual(width)] if residual else [_convolution(width, width)]
+
+
+def _twice(x: Tensor) -> Tensor:
+    """A map (n, c, h, w) at twice the resolution, (n, c, 2 h, 2 w): its cell i lies at 2 i, and between two of them
+    their mean, so that left and right are alike; beyond the last one it is repeated.
+
+    Copying each cell twice, as is usual, would look to the left and the top alone.
+    """
+    height, width = x.shape[2:]
+    between = F.interpolate(x, size=(2 * height - 1, 2 * width - 1), mode="bilinear", align_corners=True)
+    return F.pad(between, (0, 1, 0, 1), mode="replicate")
 
 
 def _coarser(size: int, stride: int) -> int:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from benchmark.tasks.small_objects.network import Network
 
-SMALL = 1 / 8
-"""Small objects are smaller than this share of the image's shorter side; the border is as wide."""
+SMALL = 1 / 10
+"""Small objects are smaller than this share of the image's shorter side."""
+BORDER = 1 / 8
+"""How wide the border is, in shares of the side."""
 LARGEST = 1.25
 """How many times the given height or width a contestant may ask for."""
 

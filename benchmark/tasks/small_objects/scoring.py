@@ -10,9 +10,9 @@ from torchvision.ops import box_iou
 
 from benchmark.data.boxes.boxed import BoxedImages
 from benchmark.tasks.small_objects.assignment import padded
-from benchmark.tasks.small_objects.rules import SMALL, Detections
+from benchmark.tasks.small_objects.rules import BORDER, SMALL, Detections
 
-BANDS = (0.0, SMALL, 2 * SMALL, 0.5)
+BANDS = (0.0, BORDER, 2 * BORDER, 0.5)
 """Limits of the bands of equal distance to the nearest border, in shares of the side."""
 CELLS = 6
 """Cells along each axis of the map of recall by position: as many as have some twenty objects each in a small test."""
@@ -47,9 +47,9 @@ class Recall:
         return 100 * float(self.found[chosen].double().mean())
 
     def edges(self) -> list[float]:
-        """Recall (%) in the outer cells of each of the EDGES."""
+        """Recall (%) along each of the EDGES, as wide as the border."""
         x, y = self.places.unbind(1)
-        return [self.rate(mask) for mask in (y < SMALL, y >= 1 - SMALL, x < SMALL, x >= 1 - SMALL)]
+        return [self.rate(mask) for mask in (y < BORDER, y >= 1 - BORDER, x < BORDER, x >= 1 - BORDER)]
 
     def bands(self) -> list[float]:
         """Recall (%) in each of the BANDS."""

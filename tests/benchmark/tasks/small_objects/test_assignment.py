@@ -16,39 +16,33 @@ def wide(*boxes: tuple[float, float, float, float]) -> torch.Tensor:
 def test_cells_lie_at_multiples_of_the_stride_at_even_sizes_too(size: int) -> None:
     side = -(-size // 4)
     places, strides = cells([(side, side), (-(-size // 8), -(-size // 8))], (4, 8))
-    assert places[:3].tolist() == [[0, 0], [4, 0], [8, 0]]
-    assert places[side * side - 1].tolist() == [4 * (side - 1)] * 2
+    assert places[:3].tolist() == [[0.5, 0.5], [4.5, 0.5], [8.5, 0.5]]
+    assert places[side * side - 1].tolist() == [4 * (side - 1) + 0.5] * 2
     assert strides.unique().tolist() == [4, 8]
 
 
 def test_an_object_belongs_to_the_level_of_its_size_and_to_the_cells_near_its_centre() -> None:
     places, strides = cells([(16, 16), (8, 8)], (4, 8))
-    small, large = (6.0, 6.0, 12.0, 12.0), (20.0, 20.0, 50.0, 44.0)
+    small, large = (7.0, 7.0, 13.0, 13.0), (20.0, 20.0, 51.0, 45.0)
     labels, boxes = assign(wide(small, large), torch.tensor([[2, 1]]), places, strides)
-    answers = zip(places.tolist(), strides.tolist(), labels[0].tolist(), strict=True)
+    answers = zip(((places - 0.5) / strides[:, None]).tolist(), strides.tolist(), labels[0].tolist(), strict=True)
     at = {tuple(place): (stride, label) for place, stride, label in answers if label >= 0}
-    # The centres are (9, 9), three strides of 4 and less wide, and (35, 32).
-    assert at == {
-        (8, 8): (4, 2),
-        (12, 8): (4, 2),
-        (8, 12): (4, 2),
-        (12, 12): (4, 2),
-        (32, 32): (8, 1),
-        (40, 32): (8, 1),
-    }
+    # The centres are (10, 10), of an object three strides of 4 and less wide, and (35.5, 32.5).
+    assert at == {(x, y): (4, 2) for x in (2, 3) for y in (2, 3)} | {(4, 4): (8, 1), (5, 4): (8, 1)}
     assert boxes[0, labels[0] == 1][0].tolist() == list(large)
 
 
 def test_an_object_beyond_the_last_cell_has_the_nearest_one() -> None:
     places, strides = cells([(16, 16), (8, 8)], (4, 8))
-    labels, _ = assign(wide((62.0, 62.0, 64.0, 64.0)), torch.tensor([[0]]), places, strides)
-    assert places[labels[0] >= 0].tolist() == [[60, 60]]
+    labels, _ = assign(wide((62.5, 62.5, 64.0, 64.0)), torch.tensor([[0]]), places, strides)
+    assert places[labels[0] >= 0].tolist() == [[60.5, 60.5]]
 
 
 def test_of_two_objects_a_cell_takes_the_nearer() -> None:
     places, strides = cells([(16, 16), (8, 8)], (4, 8))
-    labels, _ = assign(wide((7.0, 6.0, 11.0, 10.0), (5.0, 6.0, 11.0, 10.0)), torch.tensor([[0, 1]]), places, strides)
-    assert int(labels[0, (places == 8).all(1) & (strides == 4)]) == 1  # centres (9, 8) and (8, 8)
+    two = wide((7.0, 6.0, 12.0, 11.0), (5.0, 6.0, 12.0, 11.0))
+    labels, _ = assign(two, torch.tensor([[0, 1]]), places, strides)
+    assert int(labels[0, (places == 8.5).all(1) & (strides == 4)]) == 1  # centres (9.5, 8.5) and (8.5, 8.5)
 
 
 def test_no_object_is_no_label() -> None:

@@ -75,8 +75,25 @@ def test_the_coarse_level_is_laid_on_the_fine_one_where_its_cells_lie() -> None:
     with torch.no_grad():
         model.maps(pixels(1, 65, 65))
     fine, coarse = seen
-    assert torch.equal(fine[..., ::2, ::2], coarse)  # cell (2 i, 2 j) of the one is cell (i, j) of the other
-    assert torch.equal(fine[..., 1::2, ::2], coarse[..., :-1, :])
+    # Cell (2 i, 2 j) of the one is cell (i, j) of the other, and between two of them is their mean.
+    torch.testing.assert_close(fine[..., ::2, ::2], coarse)
+    torch.testing.assert_close(fine[..., 1::2, ::2], (coarse[..., :-1, :] + coarse[..., 1:, :]) / 2)
+
+
+@pytest.mark.parametrize("network", ["small", "residual"])
+@pytest.mark.parametrize("fill", FILLS)
+def test_left_and_right_are_alike_at_the_even_size_alone(network: str, fill: str) -> None:
+    model = replace(SETUP, network=network).model().double().eval()
+    assert isinstance(model, PyramidDetector)
+    repad(model, fill)
+    with torch.no_grad():
+        for layer in model.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.weight += layer.weight.flip(3)  # kernels that are their own mirror images
+        for size, alike in ((65, True), (64, False)):
+            images = pixels(1, size, size).double()
+            for straight, mirrored in zip(model.maps(images), model.maps(images.flip(3)), strict=True):
+                assert torch.allclose(straight, mirrored.flip(3)) == alike
 
 
 def example(size: int) -> tuple[Tensor, Tensor, Tensor]:
