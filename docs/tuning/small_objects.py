@@ -109,8 +109,8 @@ def main() -> None:
     plugins.load_datasets()
     plugins.load_methods()
     few = ("zero", "zero-even", "mind-the-pad")
-    all_of_them = ("zero", "zero-even", "zero-larger", "replicate", "symmetric", "reflect", "circular", "partial",
-                   "distribution", "none", "mind-the-pad", "converted")  # fmt: skip
+    all_of_them = ("zero", "zero-even", "zero-larger", "replicate", "reflect", "circular", "partial", "distribution",
+                   "none", "mind-the-pad", "converted")  # fmt: skip
     print("# Tuning and side experiments of small_objects.padding")
     print(
         "\nMade by `python docs/tuning/small_objects.py`; mean over seeds, in parentheses the difference to the first"

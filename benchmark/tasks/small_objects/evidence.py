@@ -19,7 +19,7 @@ EXAMPLES = 5
 """Test images of which a record keeps what was found."""
 FAINTEST = 0.2
 """Score below which their detections are left out."""
-SIDE = 16
+SIDE = 20
 """Cells along an axis of a map, at most."""
 
 Curve = dict[str, list[float]]
@@ -73,9 +73,13 @@ def picture(test: BoxedImages) -> Picture:
 
 
 def _coarse(grid: Tensor) -> Tensor:
-    """A map averaged to SIDE cells or fewer along each axis, in windows that are the same from either end."""
-    height, width = grid.shape
-    return F.adaptive_avg_pool2d(grid[None], (min(height, SIDE), min(width, SIDE)))[0]
+    """A map averaged to SIDE cells or fewer along each axis, in windows that are the same from either end.
+
+    Of a whole number of pixels where the size allows: others would beat with the strides of the network.
+    """
+    step = -(-max(grid.shape) // SIDE)
+    height, width = (-(-size // step) for size in grid.shape)
+    return F.adaptive_avg_pool2d(grid[None], (height, width))[0]
 
 
 def _stacked(maps: Iterable[Tensor], which: str) -> Curve:

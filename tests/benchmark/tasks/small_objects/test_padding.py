@@ -218,7 +218,7 @@ def test_curves_hold_what_pictures_are_drawn_from() -> None:
     positions = curves["positions"]
     assert set(positions["setting"]) == {0, 1}
     assert sum(positions["count"]) == 2 * int((~scenes.at((64, 64))["middle"].test.ignored).sum())
-    assert max(curves["features"]["row"]) < 16  # 32 cells a side are averaged
+    assert max(curves["features"]["row"]) < 16  # 32 cells a side, two to one
     assert set(curves["foveation"]["value"]) == {1.0}
     examples = curves["examples"]
     assert set(examples["image"]) == set(range(5))
