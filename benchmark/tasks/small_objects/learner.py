@@ -16,8 +16,8 @@ from benchmark.tasks.small_objects.borders.probes import kernel_asymmetry
 from benchmark.tasks.small_objects.network import Network
 from benchmark.tasks.small_objects.rules import PaddingSetup
 
-_CHUNK = 100
-"""Images detected at once, to bound the memory."""
+_CHUNK = 4
+"""Minibatches of images detected at once, to bound the memory: without gradients they take less."""
 
 
 class PaddingLearner:
@@ -64,7 +64,9 @@ class PaddingLearner:
     def detect(self, images: Tensor) -> list[Tensor]:
         """See `Detector.detect`."""
         found = [
-            each for part in images.split(_CHUNK) for each in self.model.found(part.float() / 255, self.setup.most)
+            each
+            for part in images.split(_CHUNK * self.setup.batch_size)
+            for each in self.model.found(part.float() / 255, self.setup.most)
         ]
         boxes, labels, scores = (torch.cat(part) for part in zip(*found, strict=True))
         return [boxes, labels, scores, torch.tensor([len(each[1]) for each in found])]
@@ -73,7 +75,7 @@ class PaddingLearner:
     def features(self, images: Tensor) -> list[Tensor]:
         """See `Detector.features`."""
         sums: list[Tensor] = []
-        for part in images.split(_CHUNK):
+        for part in images.split(_CHUNK * self.setup.batch_size):
             maps = [level.mean(1).sum(0) for level in self.model.levels(part.float() / 255)]
             sums = [a + b for a, b in zip(sums, maps, strict=True)] if sums else maps
         return [total / len(images) for total in sums]

@@ -19,6 +19,8 @@ OVERLAP = 0.5
 FAINTEST = 0.05
 """Scores below are no detections."""
 
+_CANDIDATES = 5
+"""Boxes before suppression, for each that is wanted after it: an object may have a dozen."""
 ALPHA = 0.5
 """Weight of objects in the focal loss, as that of the background (the paper: 0.25, for trainings a thousand times as
 long, in which scores have the time to rise)."""
@@ -106,7 +108,7 @@ class PyramidDetector(Network):
         """See `Network.found`: the highest scores of all cells and classes, then non-maximum suppression."""
         answers, places, strides = self._answers(images)
         scores = answers[..., : self.classes].sigmoid().flatten(1)
-        scores, chosen = scores.topk(min(2 * most, scores.shape[1]), 1)
+        scores, chosen = scores.topk(min(_CANDIDATES * most, scores.shape[1]), 1)
         cell, labels = chosen // self.classes, chosen % self.classes
         numbers = answers[..., self.classes :].gather(1, cell.unsqueeze(2).expand(-1, -1, 4))
         boxes = decode(numbers, places[cell], strides[cell])
