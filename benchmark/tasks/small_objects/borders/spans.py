@@ -142,7 +142,8 @@ def even_sizes(
 ) -> tuple[list[int], list[int]]:
     """Return the heights and the widths nearest to `near` at which no layer applies its padding unevenly.
 
-    count: of each, at most;  reach: how far to look, as far as `near` itself if not given, at least 16 pixels
+    count: of each, at most;  reach: how far to look, as far as `near` itself if not given, at least 16 pixels, but not
+    below half of `near`: where maps have but one cell, nothing is uneven.
     Nearest first, of two equally near the larger. Found by trying, a run of shapes each; the lists are shorter, or
     empty, where there are no more within reach. For n layers of stride 2 with padding, they are a 2^n + 1.
     """
@@ -157,7 +158,7 @@ def even_sizes(
         def nearest(middle: int, axis: int) -> list[int]:
             limit = max(16, middle) if reach is None else reach
             tried = dict.fromkeys(size for d in range(limit + 1) for size in (middle + d, middle - d))
-            return list(islice((size for size in tried if size > 0 and even(size, axis)), count))
+            return list(islice((size for size in tried if size > middle // 2 and even(size, axis)), count))
 
         height, width = both(near)
         return nearest(height, 0), nearest(width, 1)
