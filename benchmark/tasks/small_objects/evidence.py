@@ -1,4 +1,5 @@
-"""What a record keeps of a run besides its metrics: maps of recall, of features and of paths, example detections."""
+"""What a record keeps of a run besides its metrics: recall by place, and of drawn scenes also example detections, and
+maps of features, paths and kernels."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from benchmark.results.pictures import Picture, sheet
 from benchmark.tasks.small_objects.rules import Detections
 from benchmark.tasks.small_objects.scoring import BANDS, Precision, Recall
 
-EXAMPLES = 5
+EXAMPLES = 3
 """Test images of which a record keeps what was found."""
 FAINTEST = 0.2
 """Score below which their detections are left out."""
@@ -26,8 +27,8 @@ Curve = dict[str, list[float]]
 """A table in long form: column -> values."""
 
 
-def curves(judged: Sequence[tuple[Precision, Recall]], inside: dict[str, Any]) -> dict[str, Curve]:
-    """Recall by cell and band, per setting; and what the contestant says of its inside, as `padding` asks for it."""
+def curves(judged: Sequence[tuple[Precision, Recall]]) -> dict[str, Curve]:
+    """Recall by cell and band, per setting."""
     cells, bands = [], []
     for setting, (precision, recall) in enumerate(judged):
         rates, counts = recall.map()
@@ -43,6 +44,12 @@ def curves(judged: Sequence[tuple[Precision, Recall]], inside: dict[str, Any]) -
     return {
         "positions": _long(cells, "setting", "row", "column", "recall", "count"),
         "distance": _long(bands, "setting", "from", "to", "AP_small", "recall"),
+    }
+
+
+def looks(inside: dict[str, Any]) -> dict[str, Curve]:
+    """What the contestant says of its inside, as `padding` asks for it."""
+    return {
         "features": _stacked(map(_coarse, inside["features"]), "level"),
         "foveation": _stacked([_coarse(inside["foveation"])], "map"),
         "kernels": _stacked(inside["kernels"], "layer"),
