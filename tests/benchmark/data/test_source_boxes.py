@@ -124,7 +124,7 @@ def test_a_drawn_one_must_be_told_how_many() -> None:
 @pytest.mark.parametrize("other", [Fixed, Drawn])
 def test_a_dataset_without_boxes_says_which_have_some(other: type) -> None:
     with pytest.raises(
-        DataError, match=r"dataset 'stub' has no boxes; choose one of .*blood-cells, coco2017, .*voc2007"
+        DataError, match=r"dataset 'stub' has no boxes; choose one of .*blood-cells, .*coco2017, .*voc2007"
     ):
         boxed(source(other()))
 

@@ -63,6 +63,7 @@ def test_startup_beats_transfer_on_an_extreme_target():
         assert gain(startup, no_ss, shots)[0] > 0
 
 
+@pytest.mark.slow  # a quarter of a minute; the same claim on characters is not
 @pytest.mark.real_data
 def test_startup_beats_transfer_on_digits_over_textures(real_data):
     """At a fifth of the steps."""
