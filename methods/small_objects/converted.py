@@ -10,10 +10,10 @@ from torch import Tensor
 
 from benchmark.tasks.small_objects import padding
 from benchmark.tasks.small_objects.borders.convolution import repad
-from benchmark.tasks.small_objects.learner import PaddingLearner
+from benchmark.tasks.small_objects.learner import BESIDE_QUICK, PaddingLearner
 
 
-@padding.track.method("converted", role="baseline", tiers=("smoke", "standard", "paper"))
+@padding.track.method("converted", role="baseline", tiers=BESIDE_QUICK)
 class Converted(PaddingLearner):
     """Zeros in training, symmetric afterwards."""
 

@@ -7,10 +7,10 @@ The border is taken from the map, stretched bilinearly to the padded size, so th
 from __future__ import annotations
 
 from benchmark.tasks.small_objects import padding
-from benchmark.tasks.small_objects.learner import PaddingLearner
+from benchmark.tasks.small_objects.learner import BESIDE_QUICK, PaddingLearner
 
 
-@padding.track.method("distribution", role="baseline", paper="ICIP 2019", tiers=("smoke", "standard", "paper"))
+@padding.track.method("distribution", role="baseline", paper="ICIP 2019", tiers=BESIDE_QUICK)
 class Distribution(PaddingLearner):
     """Interpolated; near replicate, which is in all tiers."""
 

@@ -8,10 +8,7 @@ detectors, symmetric is replicate to the bit. Compared in arXiv:2010.02178, sect
 from __future__ import annotations
 
 from benchmark.tasks.small_objects import padding
-from benchmark.tasks.small_objects.learner import PaddingLearner
-
-REPEATS = ("smoke", "standard", "paper")
-"""Tiers of methods that are left out of the quick one, as they tell little beside `replicate`."""
+from benchmark.tasks.small_objects.learner import BESIDE_QUICK, PaddingLearner
 
 
 @padding.track.method("replicate", role="baseline", paper="arXiv:2010.02178")
@@ -21,21 +18,21 @@ class Replicate(PaddingLearner):
     fill = "replicate"
 
 
-@padding.track.method("symmetric", role="baseline", paper="arXiv:2010.02178", tiers=REPEATS)
+@padding.track.method("symmetric", role="baseline", paper="arXiv:2010.02178", tiers=BESIDE_QUICK)
 class Symmetric(PaddingLearner):
     """The map mirrored at its edge."""
 
     fill = "symmetric"
 
 
-@padding.track.method("reflect", role="baseline", paper="arXiv:2010.02178", tiers=REPEATS)
+@padding.track.method("reflect", role="baseline", paper="arXiv:2010.02178", tiers=BESIDE_QUICK)
 class Reflect(PaddingLearner):
     """The map mirrored at the centre of its outermost cells."""
 
     fill = "reflect"
 
 
-@padding.track.method("circular", role="baseline", paper="arXiv:2010.02178", tiers=REPEATS)
+@padding.track.method("circular", role="baseline", paper="arXiv:2010.02178", tiers=BESIDE_QUICK)
 class Circular(PaddingLearner):
     """The map's opposite side."""
 

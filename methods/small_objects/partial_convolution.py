@@ -8,10 +8,10 @@ Claim: responses near the border keep their size. They keep a trace of the borde
 from __future__ import annotations
 
 from benchmark.tasks.small_objects import padding
-from benchmark.tasks.small_objects.learner import PaddingLearner
+from benchmark.tasks.small_objects.learner import BESIDE_QUICK, PaddingLearner
 
 
-@padding.track.method("partial", role="baseline", paper="arXiv:1811.11718", tiers=("smoke", "standard", "paper"))
+@padding.track.method("partial", role="baseline", paper="arXiv:1811.11718", tiers=BESIDE_QUICK)
 class PartialConvolution(PaddingLearner):
     """Zeros that do not count."""
 

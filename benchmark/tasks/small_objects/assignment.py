@@ -64,6 +64,11 @@ def decode(numbers: Tensor, places: Tensor, strides: Tensor) -> Tensor:
     return torch.cat([centre - half, centre + half], -1)
 
 
+def images_of(counts: Tensor) -> Tensor:
+    """Index of the image of each object, (m,), of counts (n,) that follow one another image by image."""
+    return torch.repeat_interleave(torch.arange(len(counts)), counts)
+
+
 def padded(boxes: Tensor, labels: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Objects of each image side by side: boxes (n, most, 4), labels (n, most), -1 where there are fewer."""
     most = int(counts.max()) if len(counts) else 0

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from benchmark.data.boxes.boxed import BoxedImages
 from benchmark.results.pictures import Picture, sheet
+from benchmark.tasks.small_objects.assignment import images_of
 from benchmark.tasks.small_objects.rules import Detections
 from benchmark.tasks.small_objects.scoring import BANDS, Precision, Recall
 
@@ -65,7 +66,7 @@ def examples(found: Detections, test: BoxedImages) -> dict[str, Curve]:
         (test.boxes, test.labels, truth, test.counts),
         (found.boxes, found.labels, found.scores, found.counts),
     ):
-        image = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        image = images_of(counts)
         shown = (image < EXAMPLES) & ((scores < 0) | (scores >= FAINTEST))
         shares = boxes / torch.tensor([width, height, width, height])
         table = torch.cat([image[:, None], shares, labels[:, None], scores[:, None]], 1)[shown]

@@ -18,10 +18,12 @@ from benchmark.tasks.small_objects.rules import PaddingSetup
 
 _CHUNK = 4
 """Minibatches of images detected at once, to bound the memory: without gradients they take less."""
+BESIDE_QUICK = ("smoke", "standard", "paper")
+"""Tiers of methods that are left out of the quick one, as they tell little beside those that are in it."""
 
 
 class PaddingLearner:
-    """AdamW with one cycle of the learning rate. Attributes: setup; model, None before the first `learn`.
+    """AdamW with one cycle of the learning rate. Attributes: setup; model, untrained before the first `learn`.
 
     fill: of the convolutions, see `borders.filling`.
     """

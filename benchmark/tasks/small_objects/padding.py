@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.data.cache import content_hash
 from benchmark.errors import DataError
 from benchmark.results.job import Tier
-from benchmark.tasks.answers import Floats
+from benchmark.tasks.answers import Floats, wrong
 from benchmark.tasks.rules import Contestant, Outcome, Rules
 from benchmark.tasks.small_objects.rules import Detections, Detector, Found, PaddingBudget, PaddingSetup, Resolution
 from benchmark.tasks.track import Metric, Track
@@ -63,7 +63,7 @@ class Scenes:
 
     def at(self, size: tuple[int, int]) -> dict[str, Setting]:
         """The settings by name at (height, width), kept between jobs of a seed, as most of them ask for one size."""
-        return _settings(self.source, replace(self.sizes, seconds=0.0), self.draw, size)
+        return _settings(self.source, self.sizes, self.draw, size)
 
 
 @lru_cache(maxsize=12)
@@ -86,16 +86,15 @@ def _settings(source: Source, sizes: PaddingBudget, draw: Draw, size: tuple[int,
 
 def _without_ignored(images: BoxedImages) -> BoxedImages:
     """The same without objects that need not be found: a detector would learn from them what is no example."""
-    import torch
+    from benchmark.tasks.small_objects.assignment import images_of
 
     kept = ~images.ignored
-    image = torch.repeat_interleave(torch.arange(len(images.counts)), images.counts)[kept]
     return replace(
         images,
         boxes=images.boxes[kept],
         labels=images.labels[kept],
         ignored=images.ignored[kept],
-        counts=torch.bincount(image, minlength=len(images.counts)),
+        counts=images_of(images.counts)[kept].bincount(minlength=len(images.counts)),
     )
 
 
@@ -167,8 +166,6 @@ class _Maps:
 
     def read(self, answer: Any, call: str) -> list[Tensor]:
         """See `Reply.read`."""
-        from benchmark.tasks.answers import wrong
-
         if not isinstance(answer, list | tuple) or not answer:
             raise wrong(call, "returned no list of maps; return the mean map of each of some layers, (h, w)")
         return [Floats("h", "w").read(one, call) for one in answer]

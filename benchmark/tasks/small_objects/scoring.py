@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 from benchmark.data.boxes.boxed import BoxedImages
-from benchmark.tasks.small_objects.assignment import padded
+from benchmark.tasks.small_objects.assignment import images_of, padded
 from benchmark.tasks.small_objects.rules import BORDER, SMALL, Detections
 
 BANDS = (0.0, BORDER, 2 * BORDER, 0.5)
@@ -64,8 +64,8 @@ class Recall:
         return (100 * found / counts.clamp_min(1)).view(CELLS, CELLS), counts.view(CELLS, CELLS)
 
     def blind_spot(self) -> float:
-        """Recall of the worst cell in % of the mean over cells, of those that hold objects; 100 if nothing is found
-        anywhere would be misleading, so 0."""
+        """Recall of the worst cell in % of the mean over cells, of those that hold objects; 0 if nothing is found
+        anywhere."""
         recall, counts = self.map()
         held = recall[counts > 0]
         return 100 * float(held.min() / held.mean()) if float(held.sum()) > 0 else 0.0
@@ -101,7 +101,7 @@ def precision(found: Detections, truth: BoxedImages, *, by_band: bool = True) ->
         {"id": index, "image_id": image, "category_id": kind, "bbox": box, "area": box[2] * box[3], "iscrowd": is_crowd}
         for index, (image, kind, box, is_crowd) in enumerate(
             zip(
-                _images_of(truth.counts)[thing].tolist(),
+                images_of(truth.counts)[thing].tolist(),
                 (truth.labels[thing] + kinds * which).tolist(),
                 _corner_and_sides(truth.boxes)[thing].tolist(),
                 crowd.int().tolist(),
@@ -115,7 +115,7 @@ def precision(found: Detections, truth: BoxedImages, *, by_band: bool = True) ->
         {"image_id": image, "category_id": kind, "bbox": box, "score": score}
         for labels in (found.labels, theirs)[: 1 + by_band]
         for image, kind, box, score in zip(
-            _images_of(found.counts).tolist(),
+            images_of(found.counts).tolist(),
             labels.tolist(),
             _corner_and_sides(found.boxes).tolist(),
             found.scores.tolist(),
@@ -146,11 +146,6 @@ def precision(found: Detections, truth: BoxedImages, *, by_band: bool = True) ->
         classes=[mean(0, kind=kind) for kind in range(kinds)],
         bands=[mean(1, copy=copy) for copy in range(1, copies)],
     )
-
-
-def _images_of(counts: Tensor) -> Tensor:
-    """Index of the image of each object, (m,)."""
-    return torch.repeat_interleave(torch.arange(len(counts)), counts)
 
 
 def _corner_and_sides(boxes: Tensor) -> Tensor:
