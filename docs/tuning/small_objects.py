@@ -19,7 +19,7 @@ from benchmark.data.source import Source
 from benchmark.results.job import Tier
 from benchmark.results.stats import summarise
 from benchmark.seeding import Draw
-from benchmark.tasks.small_objects import scoring
+from benchmark.tasks.small_objects import pyramid, scoring
 from benchmark.tasks.small_objects.padding import track
 from benchmark.tasks.small_objects.rules import Found, PaddingBudget, PaddingSetup
 
@@ -120,6 +120,12 @@ def main() -> None:
         "Learning rate, scenes (quick tier, seeds 100-102); 0.03 is taken",
         [(f"rate {rate[1]}", Trial(few, changes=(rate,))) for rate in rates],
     )
+    taken = pyramid.ALPHA
+    for alpha in (0.25, 0.5, 0.75):
+        pyramid.ALPHA = alpha
+        table(f"Weight of objects in the focal loss {alpha}, scenes (quick tier, seeds 100-102); 0.5 is taken",
+              [(f"alpha {alpha}", Trial(few))])  # fmt: skip
+    pyramid.ALPHA = taken
     photographs = (("learning_rate", 0.0025), ("learning_rate", 0.005), ("learning_rate", 0.01))
     table(
         "Learning rate, blood cells (standard tier, a fifth of the training images held out, seed 100); 0.005 is taken",
