@@ -48,7 +48,7 @@ def test_the_even_size_brings_the_far_sides_back_and_mirrors_bring_the_border() 
         for name in ("zero", "replicate", "mind-the-pad")
     }
     # Mirrors at the given size: top and left are seen, bottom and right are not. Each edge has some 190 objects a seed,
-    # whose recall has a standard error of 4 points and less: 8 are two of them for the mean of two edges and more.
+    # whose recall has a standard error of 4 points and less; so has the half of two edges less two others. 8 are two.
     for uneven, even in zip(runs["replicate"], runs["mind-the-pad"], strict=True):
         assert far_sides(uneven) < -8
         assert far_sides(even) > far_sides(uneven) + 8
