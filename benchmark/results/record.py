@@ -177,7 +177,9 @@ class Record(_Model):
     comparison: dict[str, str] = Field(description="what must agree before two numbers may share a table")
     started_at: str
     in_process: bool = False
-    doubt: Text = Field("", description="why its numbers do not rank, as timings on a busy machine; empty if they do")
+    doubt: Text = Field(
+        "", description="why its numbers do not rank: timed on a busy machine, bounds; empty if they do"
+    )
 
     @model_validator(mode="after")
     def _is_whole(self) -> Record:

@@ -79,8 +79,11 @@ class Plan:
         return provenance.provenance(self.track, self.entry, self.sources)
 
     def is_answered_by(self, record: Record | None, conditions: Conditions) -> bool:
-        """Whether a record is a result of this job beyond doubt that would come out again: same class, same code."""
-        if record is None or record.status != "ok" or record.doubt:
+        """Whether a record is a result of this job that would come out again: same class, same code.
+
+        A time in doubt may come out better; whatever else does not rank would be no different.
+        """
+        if record is None or record.status != "ok" or (record.doubt and self.track.timing):
             return False
         if record.comparison != self.comparison(conditions):
             return False

@@ -132,5 +132,5 @@ def _mark(row: Row) -> str:
         statuses = Counter(record.status.replace("_", " ") for record in row.failures)
         marks.append(", ".join(f"{status} ×{n}" if n > 1 else status for status, n in sorted(statuses.items())))
     if any(record.doubt for record in row.records):
-        marks.append("in doubt")
+        marks.append("not ranked")
     return ", ".join(marks)

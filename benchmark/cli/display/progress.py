@@ -18,6 +18,7 @@ from benchmark.results.record import Record
 from benchmark.results.store import Store
 from benchmark.running.executors import Done, Executor
 from benchmark.running.selection import Estimates, Selection
+from benchmark.tasks import find_track
 
 
 class Progress:
@@ -127,12 +128,14 @@ class Progress:
             return
         self._store.write(record)
         line = f"{done.job}: "
-        if record.doubt:
+        if record.doubt and find_track(record.track).timing:
             self._in_doubt.append(f"{line}{record.doubt}")
             self._out.print(escape(f"{line}in doubt, {record.doubt}"), style="yellow", highlight=False)
         elif record.failure is None:
             self._ok += 1
-            if not self._out.is_terminal:
+            if record.doubt:
+                self._out.print(escape(f"{line}not ranked, {record.doubt}"), style="yellow", highlight=False)
+            elif not self._out.is_terminal:
                 self._out.print(line + _result(record), highlight=False)
         else:
             line += f"{record.status}: {record.failure.message}"

@@ -197,7 +197,6 @@ class TestSelect:
             {"provenance": {"track_code": "edited"}},
             {"comparison": {"track": "forgetting.split v0"}},
             {"in_process": True},
-            {"doubt": "timed on a busy machine"},
         ],
         ids=str,
     )
