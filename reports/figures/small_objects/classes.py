@@ -5,8 +5,8 @@ from __future__ import annotations
 from benchmark.results.ranking import Row
 from benchmark.results.stats import Summary, summarise
 from reports.drawing.canvas import INK, WIDE, Figure, Subject, finish, new, space
+from reports.drawing.dots import banded, mark
 from reports.drawing.lines import hue
-from reports.figures.small_objects.dots import banded, mark
 from reports.tables import formatting
 
 METRIC = "AP"

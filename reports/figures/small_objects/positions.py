@@ -15,7 +15,7 @@ from benchmark.results.ranking import Row
 from benchmark.results.record import Record
 from benchmark.results.stats import Summary, summarise
 from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, space
-from reports.figures.small_objects.dots import banded, mark, paler
+from reports.drawing.dots import banded, mark, paler
 from reports.figures.small_objects.gallery import Cells, average, by_seed, gallery
 from reports.tables import formatting, frames
 

@@ -1,4 +1,4 @@
-"""Dots with whiskers, a row a method, as several figures of small objects have them."""
+"""Dots with whiskers, a row a method."""
 
 from __future__ import annotations
 
