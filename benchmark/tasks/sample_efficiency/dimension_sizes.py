@@ -116,5 +116,6 @@ STANDARD = DimensionBudget(
     images=60_000,
     counts=(1000, 5000, 20_000),
     beside="cifar10",
+    ambient=256,
     gan_steps=4000,
 )
