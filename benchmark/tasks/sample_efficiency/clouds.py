@@ -96,6 +96,22 @@ class Decoder:
         return (images + 1) / 2
 
 
+class OddDecoder(Decoder):
+    """One whose images of z and -z are negatives of each other, as every layer is odd: their mean is grey.
+
+    Hyperbolic tangents in place of rectifiers, of sums of variance 2.25.
+    """
+
+    def __call__(self, latents: Tensor) -> Tensor:
+        """See `Decoder.__call__`."""
+        gain = 1.5 / 2**0.5  # He's weights have twice the variance that keeps a sum's
+        maps = torch.tanh(gain * (latents @ self.first.T)).unflatten(1, (-1, 4, 4))
+        for kernel in self.kernels:
+            maps = torch.tanh(gain * F.conv2d(F.interpolate(maps, scale_factor=2.0), kernel, padding=1))
+        images: Tensor = (maps + 1) / 2
+        return images
+
+
 def latents(d: int, count: int, rng: Generator, *, most: int, scale: float) -> Tensor:
     """Latent vectors (count, most) of which the last d entries are free, normals cut off at 2, and the others 0.
 

@@ -73,7 +73,9 @@ def _of_series(source: Source, sizes: DimensionBudget, draw: Draw) -> Iterator[C
             points = make(d, series.points, draw.secret(series.family, d))
             shape = (points.shape[1], points.shape[2], points.shape[3]) if points.ndim == 4 else None
             truth, bound = None if series.family == NOISE else d, series.family == GAN
-            yield Cloud(f"{series.family} {d}", series.family, points.flatten(1), truth, bound, shape)
+            different = distinct(points.flatten(1))  # of ten thousand numbers on a line some few are equal
+            dropped = len(points) - len(different)
+            yield Cloud(f"{series.family} {d}", series.family, different, truth, bound, shape, dropped)
 
 
 def _made(family: str, source: Source, sizes: DimensionBudget, draw: Draw) -> Make:
