@@ -25,7 +25,8 @@ Rules
     the dataset, in [0, 1] at their own size, duplicates left out and counted. Of these three nobody knows the truth.
     The tie: two decoders make images of latent dimension d, and a network of the harness learns which of the two made
     an image. Samples until 90 % accuracy, searched as above, stand beside the estimated dimension of the same images:
-    at several d, at one d in several sizes of images, and with pixels of noise.
+    at several d, at one d in several sizes of images, and with pixels of noise. The network's one full layer makes
+    nothing of copies of a pixel, so that images enlarged by copies are no test of it; reduced ones are.
 
 Metrics
   `architecture`: the exponent of N90 in d (primary: the slope of a straight line through their logarithms, by least

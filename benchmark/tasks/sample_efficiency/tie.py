@@ -3,8 +3,9 @@
 Two random decoders make images from the same latent coordinates, and a network learns which of the two made an image.
 The decoders are odd functions, since their mean images alone would tell. How many samples that takes is searched at
 several latent dimensions and one size of images; at several sizes, copies or a part of the same pixels; and with pixels
-that hold noise, as Pope et al. (ICLR 2021, arXiv:2104.08894, section 4) do with a GAN. The network is the harness's own: one full layer, which cannot tell copies of a pixel from a pixel, so that
-larger images cost it nothing by its making, and only smaller ones, which lose pixels, could.
+that hold noise, as Pope et al. (ICLR 2021, arXiv:2104.08894, section 4) do with a GAN. The network is the harness's
+own, one full layer, which cannot tell copies of a pixel from a pixel: larger images cost it nothing by its making, and
+only smaller ones, which lose pixels, could.
 """
 
 from __future__ import annotations
