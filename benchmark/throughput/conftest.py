@@ -22,8 +22,15 @@ from benchmark.throughput import plugged
 _HERE = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Move the anchors before, between and after the other benchmarks."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what marks mean: the suite runs without the repository's settings."""
+    config.addinivalue_line("markers", "slow: minutes rather than seconds; left out unless words name it")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Move the anchors before, between and after the other benchmarks; leave out what is slow unless words choose."""
+    if not config.option.keyword and not config.option.markexpr:
+        items[:] = [item for item in items if item.path.parent != _HERE or item.get_closest_marker("slow") is None]
     ours = [item for item in items if item.path.parent == _HERE]
     anchors = [item for item in ours if item.path.stem == "test_anchors"]
     others = [item for item in ours if item not in anchors]
