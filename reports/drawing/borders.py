@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
-from reports.drawing.canvas import INK, MUTED, WIDE, bare, look, new
+from reports.drawing.canvas import INK, MUTED, WIDE, bare, look, new, undated
 
 Map = npt.NDArray[np.floating[Any]]
 _SHOWN = 8
@@ -53,12 +53,7 @@ def save(path: Path, title: str, paths: Map | None, answers: Sequence[Answer]) -
             _answers(right, chosen)
         else:
             _nothing(right.subplots(), "no map large enough to show a border")
-        drawing.savefig(path, dpi=150, metadata=_undated(path))
-
-
-def _undated(path: Path) -> dict[str, Any]:
-    """The same drawing gives the same file."""
-    return {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
+        drawing.savefig(path, dpi=150, metadata=undated(path))
 
 
 def _spread(there: int, wanted: int) -> list[int]:

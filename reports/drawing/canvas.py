@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -133,6 +134,11 @@ def svg(drawing: mpl_figure.Figure) -> str:
     text = io.StringIO()
     drawing.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return text.getvalue()
+
+
+def undated(path: Path) -> dict[str, Any]:
+    """What to save a file of that name with so that the same drawing gives the same file."""
+    return {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
 
 
 def space(drawing: mpl_figure.Figure, *, wide: float = 0.02, high: float = 0.02) -> None:
