@@ -12,8 +12,9 @@ from benchmark.results.stats import Summary
 from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, space
 from reports.drawing.lines import Line, draw_lines, means, name_ends, named
 from reports.drawing.sheet import sheet
+from reports.figures.sample_efficiency.estimates import estimates, images, logs, whole
 from reports.figures.sample_efficiency.tie import samples_against_dimension
-from reports.tables import formatting, frames
+from reports.tables import formatting
 
 GROUPS = {
     "cubes, spheres, waves": ("linear", "sphere", "waves"),
@@ -30,18 +31,20 @@ PUBLISHED = {
 BIASED, UNBIASED = "mle-released", "mle"
 _FLAT = 0.25
 """Share of the biased estimate's growth below which the unbiased one does not grow with it."""
+_APART = 0.15
+"""Of the axis, from one named tick to the next."""
 _FAR = 2.5
 """Times the median of a panel beyond which a method is named in the caption and not drawn."""
 
 
 def estimates_against_truth(subject: Subject) -> Figure | None:
     """Draw the estimate, mean over k, against the true dimension, log-log, a panel for each group of families."""
-    runs, families = _estimates(subject), subject.names("family")
+    runs, families = estimates(subject), subject.names("family")
     panels = {}
     for title, members in GROUPS.items():
         places = [float(place) for place, family in enumerate(families) if family in members]
-        inside = _whole(runs.filter(pl.col("cloud").is_in(places) & (pl.col("truth") > 0)))
-        lines = means(subject, _logs(inside, "truth", "estimate"), "truth", "estimate")
+        inside = whole(runs.filter(pl.col("cloud").is_in(places) & (pl.col("truth") > 0)))
+        lines = means(subject, logs(inside, "truth", "estimate"), "truth", "estimate")
         if lines:
             panels[title] = lines
     if not panels:
@@ -83,8 +86,8 @@ def estimates_by_neighbours(subject: Subject) -> Figure | None:
     """Draw the estimates of images of unknown dimension against k, with what the paper's table says of them."""
     panels = {
         name: lines
-        for name, runs in _images(subject).items()
-        if (lines := means(subject, _whole(runs).with_columns(pl.col("k").log(2)), "k", "estimate"))
+        for name, runs in images(subject).items()
+        if (lines := means(subject, whole(runs).with_columns(pl.col("k").log(2)), "k", "estimate"))
     }
     if not panels:
         return None
@@ -102,7 +105,7 @@ def estimates_by_neighbours(subject: Subject) -> Figure | None:
 def estimates_by_points(subject: Subject) -> Figure | None:
     """Draw the estimates of images, mean over k, against the number of points."""
     panels = {}
-    for name, runs in _images(subject).items():
+    for name, runs in images(subject).items():
         averaged = runs.group_by("method", "seed", "n").agg(pl.col("estimate").mean()).with_columns(pl.col("n").log(2))
         if lines := means(subject, averaged, "n", "estimate"):
             panels[name] = lines
@@ -135,7 +138,7 @@ def _by(
     for axes, (title, lines) in zip(drawing.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
         places = sorted({place for line in lines for place in line.values})
         labels = draw_lines(axes, lines, subject, places)
-        axes.set_xticks(places, [f"{round(2**place):,}" for place in places])
+        axes.set_xticks(places, _spaced(places))
         if published and title in PUBLISHED:
             crosses = True
             table = PUBLISHED[title]
@@ -162,6 +165,17 @@ def _by(
     )
 
 
+def _spaced(places: Sequence[float]) -> list[str]:
+    """Names of ticks, which are logarithms to the base of 2; where they crowd, of the larger one."""
+    names: list[str] = []
+    last = float("inf")
+    for place in reversed(places):
+        apart = last - place > _APART * (places[-1] - places[0])
+        last = place if apart else last
+        names.append(f"{round(2**place):,}" if apart else "")
+    return names[::-1]
+
+
 def _growth(panels: Mapping[str, Sequence[Line]]) -> str:
     """One sentence on whose the growth over k is."""
     parts, changes = [], []
@@ -186,32 +200,6 @@ def _near(lines: Sequence[Line]) -> list[Line]:
     last = [list(line.values.values())[-1].mean for line in lines]
     limit = _FAR * float(np.median(last))
     return [line for line, value in zip(lines, last, strict=True) if value <= limit]
-
-
-def _estimates(subject: Subject) -> pl.DataFrame:
-    return frames.curve(subject.table, "estimates", ("cloud", "k", "n", "truth", "estimate"))
-
-
-def _whole(runs: pl.DataFrame) -> pl.DataFrame:
-    """Those estimates that were made from all points of a cloud."""
-    return runs.filter(pl.col("n") == pl.col("n").max().over("cloud"))
-
-
-def _images(subject: Subject) -> dict[str, pl.DataFrame]:
-    """Estimates of images of the dataset, by its name."""
-    runs, families = _estimates(subject), subject.names("family")
-    names = subject.names("cloud")
-    return {
-        names[place]: runs.filter(pl.col("cloud") == place)
-        for place, family in enumerate(families)
-        if family == "images"
-    }
-
-
-def _logs(runs: pl.DataFrame, x: str, y: str) -> pl.DataFrame:
-    """Logarithms to the base of 2 of both, the mean of y over all that share a method, a seed and x."""
-    logs = runs.with_columns(pl.col(x).log(2), pl.col(y).clip(lower_bound=0.1).log(2))
-    return logs.group_by("method", "seed", x).agg(pl.col(y).mean())
 
 
 def _powers(axes: Axes, values: Sequence[Summary]) -> None:
