@@ -54,7 +54,7 @@ class _ArchitectureRules(Rules):
         laws: dict[str, list[float]] = {name: [] for name in ("setting", "exponent", "low", "high", "bound")}
         metrics: dict[str, MetricValue] = {}
         doubt = ""
-        exact = samples = 0
+        exact = trainings = 0
         for number, ladder in enumerate(data):
             setting, dimensions = ladder[0].ladder.setting, [rung.dimension for rung in ladder]
             found: list[Accuracies] = []
@@ -66,7 +66,7 @@ class _ArchitectureRules(Rules):
                 crossings.append(search.crossed(found[-1]))
                 _extend(needed, (number, rung.dimension, crossings[-1].samples, crossings[-1].bound))
                 for size, values in found[-1].items():
-                    samples += len(values) * rung.ladder.steps * sizes.batch_size
+                    trainings += len(values)
                     for repeat, value in enumerate(values.tolist()):
                         _extend(accuracy, (number, rung.dimension, size, repeat, value))
             slope = search.exponent(dimensions, [each.samples for each in crossings])
@@ -84,7 +84,7 @@ class _ArchitectureRules(Rules):
         return Outcome(
             metrics,
             {"accuracy": accuracy, "samples": needed, "laws": laws},
-            {"training samples/s": samples / contestant.seconds("learn")},
+            {"trainings/s": trainings / contestant.seconds("learn")},
             _pictures(data),
             {"setting": [ladder[0].ladder.setting for ladder in data]},
             doubt,

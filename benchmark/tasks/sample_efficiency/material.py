@@ -33,7 +33,7 @@ class Rung:
     test: Samples
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def rungs(source: Source, sizes: ArchitectureBudget, draw: Draw) -> tuple[tuple[Rung, ...], ...]:
     """The rungs of each ladder, kept between jobs of a seed. Raises DataError if the images do not do."""
     return tuple(
