@@ -25,7 +25,7 @@ from benchmark.tasks.sample_efficiency.neighbours import nearest
 
 Array = NDArray[np.float64]
 _LEAST = 4
-"""Bins to fit to."""
+"""Bins to fit to; of the finest histogram any do, as the curve has one parameter."""
 _FINER = 4
 """Times that bins are halved, at most, where too few hold lengths: a few short paths stretch a histogram."""
 
@@ -54,7 +54,8 @@ class GraphDistances:
         lengths = self._lengths(points)
         dimension = None
         for finer in range(_FINER):
-            dimension = _fitted(lengths, self._bins * 2**finer)
+            least = _LEAST if finer < _FINER - 1 else 1
+            dimension = _fitted(lengths, self._bins * 2**finer, least)
             if dimension is not None:
                 break
         if dimension is None:
@@ -90,8 +91,8 @@ class GraphDistances:
         return lengths
 
 
-def _fitted(lengths: Array, bins: int) -> float | None:
-    """The dimension, not rounded, None where the histogram has too few bins around its peak."""
+def _fitted(lengths: Array, bins: int, least: int) -> float | None:
+    """The dimension, not rounded, None where fewer bins than `least` left of the histogram's peak hold lengths."""
     counts, bounds = np.histogram(lengths, bins)
     width = float(bounds[1] - bounds[0])
     middles, there = (bounds[:-1] + bounds[1:]) / 2, counts > 0
@@ -115,7 +116,7 @@ def _fitted(lengths: Array, bins: int) -> float | None:
     steady = math.isfinite(second[1]) and abs(second[0] - first[0]) <= first[1] / 4 + width
     peak, spread, height = second if steady else first
     some = there & (middles > peak - 2 * spread - width / 2) & (middles <= peak + width / 4)
-    if some.sum() < _LEAST:
+    if some.sum() < least:
         return None
     x, y = np.log(np.sin(np.pi / 2 * middles[some] / peak)), np.log(counts[some]) - height
-    return 1 + float(x @ y / (x @ x))
+    return 1 + float(x @ y / (x @ x)) if float(x @ x) > 0 else None
