@@ -73,6 +73,8 @@ class GraphDistances:
         edges, ends = found.distances.cpu().double().numpy(), found.indices.cpu().numpy()
         if not (edges > 0).all():
             raise DataError("no graph of equal points; drop them")
+        if edges.max() <= edges.min() * (1 + 1e-6):
+            raise DataError("no dimension: all neighbours are equally far; give points whose distances differ")
         for degree in range(min(self._degree, most), most + 1):
             starts = np.arange(len(points)).repeat(degree)
             own = (edges[:, :degree].ravel(), (starts, ends[:, :degree].ravel()))
@@ -91,8 +93,8 @@ class GraphDistances:
         return lengths
 
 
-def _fitted(lengths: Array, bins: int, least: int) -> float | None:
-    """The dimension, not rounded, None where fewer bins than `least` left of the histogram's peak hold lengths."""
+def _fitted(lengths: Array, bins: int, least: int = _LEAST) -> float | None:
+    """The dimension, not rounded, None where fewer bins than `least` left of the peak hold lengths, or few at all."""
     counts, bounds = np.histogram(lengths, bins)
     width = float(bounds[1] - bounds[0])
     middles, there = (bounds[:-1] + bounds[1:]) / 2, counts > 0
@@ -116,7 +118,7 @@ def _fitted(lengths: Array, bins: int, least: int) -> float | None:
     steady = math.isfinite(second[1]) and abs(second[0] - first[0]) <= first[1] / 4 + width
     peak, spread, height = second if steady else first
     some = there & (middles > peak - 2 * spread - width / 2) & (middles <= peak + width / 4)
-    if some.sum() < least:
+    if some.sum() < least or there.sum() < _LEAST:
         return None
     x, y = np.log(np.sin(np.pi / 2 * middles[some] / peak)), np.log(counts[some]) - height
     return 1 + float(x @ y / (x @ x)) if float(x @ x) > 0 else None
