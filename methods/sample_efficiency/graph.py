@@ -25,7 +25,7 @@ from benchmark.tasks.sample_efficiency.neighbours import nearest
 
 Array = NDArray[np.float64]
 _LEAST = 4
-"""Bins to fit to; of the finest histogram any do, as the curve has one parameter."""
+"""Bins to fit to; where no histogram has so many, any do, as the curve has one parameter."""
 _FINER = 4
 """Times that bins are halved, at most, where too few hold lengths: a few short paths stretch a histogram."""
 
@@ -52,12 +52,9 @@ class GraphDistances:
             order = torch.randperm(len(points), generator=self._setup.generator("graph", len(points)))
             points = points[order[: self._most].to(points.device)]
         lengths = self._lengths(points)
-        dimension = None
-        for finer in range(_FINER):
-            least = _LEAST if finer < _FINER - 1 else 1
-            dimension = _fitted(lengths, self._bins * 2**finer, least)
-            if dimension is not None:
-                break
+        tries = [(self._bins * 2**finer, _LEAST) for finer in range(_FINER)] + [(self._bins, 1)]
+        fits = (_fitted(lengths, bins, least) for bins, least in tries)
+        dimension = next((fit for fit in fits if fit is not None), None)
         if dimension is None:
             raise DataError(
                 f"{len(lengths)} lengths of paths make no histogram to fit, as too few bins around its peak hold any; "
