@@ -148,6 +148,11 @@ def space(drawing: mpl_figure.Figure, *, wide: float = 0.02, high: float = 0.02)
         engine.set(wspace=wide, hspace=high)
 
 
+def titled(axes: Axes, text: str) -> None:
+    """Write a panel's title above its left edge."""
+    axes.set_title(text, fontsize=9.5, fontweight="bold", color=INK, loc="left")
+
+
 def bare(axes: Axes, *sides: str) -> None:
     """Hide spines of the axes."""
     for side in sides:

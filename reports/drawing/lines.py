@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -45,11 +45,19 @@ def means(subject: Subject, runs: pl.DataFrame, x: str, y: str) -> list[Line]:
 
 
 def draw_lines(
-    axes: Axes, lines: Sequence[Line], subject: Subject, places: Sequence[float], *, dashed: bool = False
+    axes: Axes,
+    lines: Sequence[Line],
+    subject: Subject,
+    places: Sequence[float],
+    *,
+    dashed: bool = False,
+    name: Callable[[float], str] = "{:.3g}".format,
+    apart: float = _NAME_APART,
 ) -> list[Label]:
     """Draw lines with intervals, each moved aside a little, and return where they end; references are grey and hollow.
 
-    places: every x of the figure, rising, which become its ticks. Sets the limits and the grid of x.
+    places: every x of the figure, rising, which become its ticks;  name: of a tick;  apart: from one named tick to the
+    next, in shares of the axis. Sets the limits and the grid of x.
     """
     span = places[-1] - places[0] or 1.0
     near = min((after - before for before, after in itertools.pairwise(places)), default=span)
@@ -76,9 +84,9 @@ def draw_lines(
     axes.set_xlim(places[0] - margin, places[-1] + margin)
     written: list[float] = []
     for place in reversed(places):  # where ticks crowd, the outer one is named
-        if not written or written[-1] - place > _NAME_APART * span:
+        if not written or written[-1] - place > apart * span:
             written.append(place)
-    axes.set_xticks(places, [f"{place:.3g}" if place in written else "" for place in places])
+    axes.set_xticks(places, [name(place) if place in written else "" for place in places])
     axes.grid(visible=False, axis="x")
     return ends
 

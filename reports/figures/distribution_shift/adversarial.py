@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from reports.drawing.canvas import INK, WIDE, Figure, Subject, finish, new, space
+from reports.drawing.canvas import WIDE, Figure, Subject, finish, new, space, titled
 from reports.drawing.lines import bound_percent, draw_lines, means, name_ends, scale_losses
 from reports.tables import formatting, frames
 
@@ -37,7 +37,7 @@ def under_attack(subject: Subject) -> Figure | None:
         panels[0].set_ylabel("accuracy (%), higher is better")
         panels[1].set_ylabel("loss (nats), lower is better")
         for axes, words in zip(panels, ("accuracy", "loss"), strict=True):
-            axes.set_title(f"{words} under {name}", fontsize=9.5, fontweight="bold", color=INK, loc="left")
+            titled(axes, f"{words} under {name}")
     for axes in grid[-1]:
         axes.set_xlabel("radius of the attack (largest change of a pixel in [0, 1])")
     space(drawing, wide=0.02, high=0.05)

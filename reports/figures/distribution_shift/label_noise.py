@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from reports.drawing.canvas import INK, SMALL, WIDE, Figure, Subject, finish, new, space
+from reports.drawing.canvas import SMALL, WIDE, Figure, Subject, finish, new, space, titled
 from reports.drawing.labels import Label
 from reports.drawing.lines import (
     LOSS_FLOOR,
@@ -43,7 +43,7 @@ def accuracy_over_noise(subject: Subject) -> Figure | None:
         for axes, lines in zip(panels, (final, best), strict=True)
     ]
     for axes, title in zip(panels, ("after the last epoch", "at the best epoch"), strict=True):
-        axes.set_title(title, fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, title)
         axes.set_xlabel("wrong training labels (%)")
     panels[0].set_ylabel("accuracy (%), higher is better")
     space(drawing, wide=0.02)

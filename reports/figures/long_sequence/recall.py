@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from benchmark.results.ranking import Row
 from benchmark.results.stats import Summary
-from reports.drawing.canvas import INK, MUTED, SMALL, WIDE, Figure, Subject, bare, finish, log_scale, new, space
+from reports.drawing.canvas import INK, MUTED, SMALL, WIDE, Figure, Subject, bare, finish, log_scale, new, space, titled
 from reports.drawing.lines import draw_lines, means, name_ends, named
 from reports.drawing.scatter import Point, scatter
 from reports.tables import formatting, frames, rates
@@ -40,7 +40,7 @@ def accuracy_by_exercise(subject: Subject) -> Figure | None:
                 _mark(axes, value, place, row, subject)
         axes.axvline(GUESS, **_GUESS_STYLE)
         axes.set_xlim(0, 104)
-        axes.set_title(TITLES.get(name, name), fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, TITLES.get(name, name))
         axes.set_xlabel("accuracy (%)")
         bare(axes, "left", "bottom")
     panels[0].set_yticks(range(len(rows)), [named(row) for row in rows], color=INK, fontsize=9)
@@ -78,7 +78,7 @@ def accuracy_over_training(subject: Subject) -> Figure | None:
         axes.axhline(GUESS, **_GUESS_STYLE)
         highest = max(value.mean + (value.half_width or 0.0) for line in lines for value in line.values.values())
         axes.set_ylim(0, 1.04 * min(100.0, max(highest, 2 * GUESS)))
-        axes.set_title(title, fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, title)
         axes.set_xlabel("training step")
         ends.append((axes, labels, lines))
     ends[0][0].set_ylabel("accuracy (%)")

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from benchmark.results.stats import Summary
-from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, space
+from reports.drawing.canvas import MUTED, WIDE, Figure, Subject, finish, new, space, titled
 from reports.drawing.labels import Label
 from reports.drawing.lines import Line, hue, means, name_ends, named
 from reports.tables import formatting, frames
@@ -165,7 +165,7 @@ def _draw(
         axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticklabels([_short(place) for place in places])
-        axes.set_title(panel.title, fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, panel.title)
         axes.set_xlabel(panel.x)
         axes.grid(visible=False, axis="x")
         ends.append((axes, labels, lines))

@@ -6,7 +6,7 @@ import polars as pl
 from matplotlib.lines import Line2D
 
 from benchmark.results.ranking import Row
-from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new
+from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, titled
 from reports.drawing.lines import bound_percent, draw_lines, means, named
 from reports.drawing.sheet import sheet
 from reports.figures.sample_efficiency.laws import exponents, samples_by_dimension
@@ -24,7 +24,6 @@ def accuracy_by_size(subject: Subject) -> Figure | None:
     names = subject.names("setting")
     drawing = new(WIDE, 3.0)
     panels = drawing.subplots(1, len(dimensions), sharey=True, squeeze=False)[0]
-    ends = []
     every = []
     for axes, dimension in zip(panels, dimensions, strict=True):
         lines = means(subject, runs.filter(pl.col("dimension") == dimension), "size", "accuracy")
@@ -33,9 +32,8 @@ def accuracy_by_size(subject: Subject) -> Figure | None:
         axes.axhline(90, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)))
         shown = [place for place in places if place == round(place)][::2]
         axes.set_xticks(shown, [f"{2**place:,.0f}" for place in shown], fontsize=8)
-        axes.set_title(f"d = {dimension:g}", fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, f"d = {dimension:g}")
         every += lines
-        ends.append(axes)
     bound_percent(panels[0], every)
     panels[0].set_ylabel("test accuracy (%)")
     drawing.supxlabel("training samples (log scale)", fontsize=9, color=INK)

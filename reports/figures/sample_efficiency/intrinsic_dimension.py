@@ -9,7 +9,7 @@ import polars as pl
 from matplotlib.axes import Axes
 
 from benchmark.results.stats import Summary
-from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, space
+from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, space, titled
 from reports.drawing.lines import Line, draw_lines, means, name_ends, named
 from reports.drawing.sheet import sheet
 from reports.figures.sample_efficiency.estimates import estimates, images, logs, whole
@@ -32,7 +32,7 @@ BIASED, UNBIASED = "mle-released", "mle"
 _FLAT = 0.25
 """Share of the biased estimate's growth below which the unbiased one does not grow with it."""
 _APART = 0.15
-"""Of the axis, from one named tick to the next."""
+"""Of the axis, from one named tick to the next: numbers of images are long."""
 _FAR = 2.5
 """Times the median of a panel beyond which a method is named in the caption and not drawn."""
 
@@ -54,10 +54,9 @@ def estimates_against_truth(subject: Subject) -> Figure | None:
     grid = drawing.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, lines) in zip(grid, panels.items(), strict=True):
         places = sorted({place for line in lines for place in line.values})
-        labels = draw_lines(axes, lines, subject, places)
+        labels = draw_lines(axes, lines, subject, places, name=lambda place: f"{2**place:.3g}")
         axes.plot(places, places, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
-        axes.set_xticks(places, [f"{2**place:.3g}" for place in places])
-        _title(axes, title)
+        titled(axes, title)
         ends.append((axes, labels, lines))
     _powers(grid[0], [value for lines in panels.values() for line in lines for value in line.values.values()])
     grid[0].set_ylabel("estimated dimension (log scale)")
@@ -137,15 +136,14 @@ def _by(
     crosses = False
     for axes, (title, lines) in zip(drawing.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
         places = sorted({place for line in lines for place in line.values})
-        labels = draw_lines(axes, lines, subject, places)
-        axes.set_xticks(places, _spaced(places))
+        labels = draw_lines(axes, lines, subject, places, name=lambda place: f"{round(2**place):,}", apart=_APART)
         if published and title in PUBLISHED:
             crosses = True
             table = PUBLISHED[title]
             axes.plot([np.log2(k) for k in table], list(table.values()), "x", color=INK, markersize=7, zorder=4)
         axes.set_ylim(bottom=0)
         axes.set_xlabel(x)
-        _title(axes, title)
+        titled(axes, title)
         ends.append((axes, labels, lines))
     ends[0][0].set_ylabel("estimated dimension")
     space(drawing, wide=0.04)
@@ -163,17 +161,6 @@ def _by(
             for title, lines in panels.items()
         ),
     )
-
-
-def _spaced(places: Sequence[float]) -> list[str]:
-    """Names of ticks, which are logarithms to the base of 2; where they crowd, of the larger one."""
-    names: list[str] = []
-    last = float("inf")
-    for place in reversed(places):
-        apart = last - place > _APART * (places[-1] - places[0])
-        last = place if apart else last
-        names.append(f"{round(2**place):,}" if apart else "")
-    return names[::-1]
 
 
 def _growth(panels: Mapping[str, Sequence[Line]]) -> str:
@@ -209,10 +196,6 @@ def _powers(axes: Axes, values: Sequence[Summary]) -> None:
     ticks = np.arange(low, high + 1)
     axes.set_yticks(ticks, [f"{2**tick:.3g}" for tick in ticks])
     axes.set_ylim(low - 0.1, high + 0.1)
-
-
-def _title(axes: Axes, text: str) -> None:
-    axes.set_title(text, fontsize=9.5, fontweight="bold", color=INK, loc="left")
 
 
 FIGURES = (

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from benchmark.results.ranking import Row
 from benchmark.results.stats import Summary, summarise
-from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, space
+from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, space, titled
 from reports.drawing.dots import banded, mark
 from reports.drawing.labels import Label
 from reports.drawing.lines import Line, hue, name_ends, named
@@ -48,7 +48,7 @@ class Law:
 
 def samples_by_dimension(subject: Subject) -> Figure | None:
     """Draw N90 against the input dimension, log-log, a panel per setting, with the power law that fits each method."""
-    settings = {name: laws for name in subject.names("setting") if (laws := _laws(subject, name))}
+    settings = _laws(subject)
     if not settings:
         return None
     columns = min(2, len(settings))
@@ -61,7 +61,7 @@ def samples_by_dimension(subject: Subject) -> Figure | None:
     ends = []
     for number, (axes, (name, laws)) in enumerate(zip(grid, settings.items(), strict=False)):
         labels = _draw_laws(axes, laws, subject, reference=number == 0)
-        axes.set_title(TITLES.get(name, name), fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, TITLES.get(name, name))
         axes.set_xlabel("input dimension d (log scale)")
         ends.append((axes, labels, [Line(law.row, {}) for law in laws]))
         if number % columns == 0:
@@ -85,26 +85,29 @@ def samples_by_dimension(subject: Subject) -> Figure | None:
     )
 
 
-def _laws(subject: Subject, setting: str) -> list[Law]:
-    place = float(subject.names("setting").index(setting))
+def _laws(subject: Subject) -> dict[str, list[Law]]:
+    """By setting, of the methods that have one, in the order of the table."""
     runs = frames.curve(subject.table, "samples", ("setting", "dimension", "samples", "bound"))
     slopes = frames.curve(subject.table, "laws", ("setting", "exponent"))
-    laws = []
-    for row in subject.table.rows:
-        own = runs.filter((pl.col("method") == row.method) & (pl.col("setting") == place)).sort("dimension", "seed")
-        if own.is_empty():
-            continue
-        logs: dict[float, Summary] = {}
-        bounds: dict[int, set[float]] = {AT_LEAST: set(), AT_MOST: set()}
-        for (dimension,), cells in own.group_by("dimension", maintain_order=True):
-            d = float(str(dimension))
-            logs[d] = summarise(np.log(cells["samples"].to_numpy()).tolist())
-            for bound in bounds.keys() & set(cells["bound"].to_list()):
-                bounds[bound].add(d)
-        found = slopes.filter((pl.col("method") == row.method) & (pl.col("setting") == place))
-        never, at_once = (frozenset(bounds[bound]) for bound in (AT_LEAST, AT_MOST))
-        laws.append(Law(row, logs, never, at_once, summarise(found["exponent"].to_list())))
-    return laws
+    found: dict[str, list[Law]] = {}
+    for place, name in enumerate(subject.names("setting")):
+        for row in subject.table.rows:
+            of_row = (pl.col("method") == row.method) & (pl.col("setting") == place)
+            own = runs.filter(of_row).sort("dimension", "seed")
+            if not own.is_empty():
+                found.setdefault(name, []).append(_law(row, own, slopes.filter(of_row)["exponent"].to_list()))
+    return found
+
+
+def _law(row: Row, runs: pl.DataFrame, exponents: list[float]) -> Law:
+    logs: dict[float, Summary] = {}
+    bounds: dict[int, set[float]] = {AT_LEAST: set(), AT_MOST: set()}
+    for (dimension,), cells in runs.group_by("dimension", maintain_order=True):
+        d = float(str(dimension))
+        logs[d] = summarise(np.log(cells["samples"].to_numpy()).tolist())
+        for bound in bounds.keys() & set(cells["bound"].to_list()):
+            bounds[bound].add(d)
+    return Law(row, logs, frozenset(bounds[AT_LEAST]), frozenset(bounds[AT_MOST]), summarise(exponents))
 
 
 def _draw_laws(axes: Axes, laws: Sequence[Law], subject: Subject, *, reference: bool) -> list[Label]:
@@ -150,7 +153,7 @@ def _exponent(law: Law) -> str:
 
 def exponents(subject: Subject) -> Figure | None:
     """Draw the exponents of all settings: a panel for each, a row per method, lines where samples grow as 1, d, d^2."""
-    settings = {name: laws for name in subject.names("setting") if (laws := _laws(subject, name))}
+    settings = _laws(subject)
     rows = [
         row
         for row in subject.table.rows
@@ -174,7 +177,7 @@ def exponents(subject: Subject) -> Figure | None:
             axes.axvline(power, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
         ends = [law.exponent.mean + sign * (law.exponent.half_width or 0.0) for law in laws for sign in (-1, 1)]
         axes.set_xlim(min(-0.5, *ends) - 0.1, max(2.5, *ends) + 0.1)
-        axes.set_title(TITLES.get(name, name).partition(":")[0], fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, TITLES.get(name, name).partition(":")[0])
     drawing.supxlabel("exponent of N90 in the input dimension, lower is better", fontsize=9, color=INK)
     space(drawing, wide=0.03)
     return finish(

@@ -9,7 +9,7 @@ import polars as pl
 from matplotlib.axes import Axes
 
 from benchmark.results.stats import Summary, summarise
-from reports.drawing.canvas import INK, WIDE, Figure, Subject, finish, new, space
+from reports.drawing.canvas import INK, WIDE, Figure, Subject, finish, new, space, titled
 from reports.drawing.lines import draw_lines, means, name_ends
 from reports.tables import formatting, frames
 
@@ -45,7 +45,7 @@ def samples_against_dimension(subject: Subject) -> Figure | None:
             axes.set_xticks(list(spots.values()), [f"{place:g}" for place in places])
             axes.set_xlim(-0.4, len(places) - 0.6)
         grid[1][column].set_xlabel(_label(own, name))
-        grid[0][column].set_title(f"varied: {name}", fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(grid[0][column], f"varied: {name}")
         ends.append((grid[1][column], labels, lines))
     grid[0][0].set_yscale("log")
     grid[0][0].yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

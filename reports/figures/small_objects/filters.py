@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.axes import Axes
 
 from benchmark.results.stats import Summary
-from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, space
+from reports.drawing.canvas import MUTED, WIDE, Figure, Subject, finish, new, space, titled
 from reports.drawing.labels import Label
 from reports.drawing.lines import Line, draw_lines, hue, means, name_ends, named
 from reports.tables import formatting, frames
@@ -32,7 +32,7 @@ def filter_asymmetry(subject: Subject) -> Figure | None:
     for axes, (title, lines) in zip(grid, panels.items(), strict=True):
         axes.axhline(0, color=MUTED, linewidth=0.8)
         labels = _draw(axes, lines, subject)
-        axes.set_title(title, fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, title)
         axes.set_xlabel("3x3 convolution, from the input")
         ends.append((axes, labels, lines))
     grid[0].set_ylabel("difference of |w| (% of the sum)")

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from matplotlib.colors import Normalize
 
-from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, space
+from reports.drawing.canvas import MUTED, WIDE, Figure, Subject, finish, new, space, titled
 from reports.drawing.labels import Label
 from reports.drawing.lines import Line, hue, name_ends, named
 from reports.figures.small_objects.gallery import Cells, Maps, average, by_seed, gallery, limit, relative
@@ -92,7 +92,7 @@ def foveation_profile(subject: Subject) -> Figure | None:
             axes.plot(x, y, color=hue(row, subject), linewidth=2.0 if best else 1.2, zorder=3 if best else 2)
             labels.append(Label(named(row), float(x[-1]), float(y[-1]), bold=best))
         axes.axhline(0, color=MUTED, linewidth=0.8)
-        axes.set_title(title, fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, title)
         axes.set_xlabel("place in shares of the side")
         axes.set_xlim(0, 1)
         ends.append((axes, labels, lines))

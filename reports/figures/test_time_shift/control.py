@@ -10,7 +10,7 @@ from benchmark.results.pairing import pairs
 from benchmark.results.ranking import Row
 from benchmark.results.record import Record
 from benchmark.results.stats import Summary, over_seeds
-from reports.drawing.canvas import INK, WIDE, Figure, Subject, finish, new, space
+from reports.drawing.canvas import INK, WIDE, Figure, Subject, finish, new, space, titled
 from reports.drawing.differences import KEY, forest
 from reports.drawing.lines import Line, draw_lines, hue, means, name_ends, named
 from reports.drawing.sheet import sheet
@@ -37,7 +37,7 @@ def return_by_strength(subject: Subject) -> Figure | None:
     for axes, (kind, lines) in zip(grid, panels.items(), strict=False):
         ends.append((axes, draw_lines(axes, lines, subject, places), lines))
         axes.set_xticks(places, strengths)
-        axes.set_title(kind, fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, kind)
     for axes in grid[:: grid.size // 2]:
         axes.set_ylabel("return (% of the expert's)")
     space(drawing, wide=0.03, high=0.04)

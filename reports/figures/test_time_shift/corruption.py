@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from benchmark.results.pairing import paired
 from benchmark.results.ranking import Row
 from benchmark.results.stats import Summary
-from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, bare, finish, new, space
+from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, bare, finish, new, space, titled
 from reports.drawing.differences import KEY, forest
 from reports.drawing.labels import Label
 from reports.drawing.lines import Line, hue, means, name_ends, named
@@ -106,7 +106,7 @@ def over_the_stream(subject: Subject) -> Figure | None:
             best = line.row.rank == 1
             axes.plot(x, y, color=hue(line.row, subject), linewidth=2.0 if best else 1.2, zorder=3 if best else 2)
             labels.append(Label(named(line.row), x[-1], y[-1], bold=best))
-        axes.set_title(title, fontsize=9.5, fontweight="bold", color=INK, loc="left")
+        titled(axes, title)
         axes.set_xlabel("images of the stream seen")
         axes.grid(visible=False, axis="x")
         if title.startswith("points"):
