@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,10 @@ PAGE, MARKDOWN, CSV = "index.html", "leaderboard.md", "leaderboard.csv"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was built: the page to open, every file written (sorted), the ranked tables, and the files that are none."""
+    """What was built: the page to open, every file written (sorted), the ranked tables, and what is not there.
+
+    problems: a sentence for each file that is no record, and for each figure that could not be drawn
+    """
 
     index: Path
     files: tuple[Path, ...]
@@ -36,25 +39,42 @@ def gather(roots: Iterable[Path]) -> Scan:
     )
 
 
-def build(scan: Scan, out: Path, *, command: str = "heptathlon report") -> Report:
+def build(
+    scan: Scan,
+    out: Path,
+    *,
+    command: str = "heptathlon report",
+    processes: int = 0,
+    kept: Path | None = None,
+    advance: Callable[[float], None] = lambda share: None,
+) -> Report:
     """Write `index.html`, `leaderboard.md`, `leaderboard.csv` and `figures/` into the folder `out`.
 
-    command: how to make this report again, printed on the page. Files of an earlier report are replaced, others left
-    alone. Raises StoreError if `out` cannot be written, or holds a file of ours' name that no report wrote.
+    command: how to make this report again, printed on the page;  processes, kept, advance: see
+    `reports.studio.commission`. Files of an earlier report are replaced, others left alone. A figure that cannot be
+    drawn leaves a note in its place. Raises StoreError if `out` cannot be written, or holds a file of ours' name that
+    no report wrote.
     """
     # Imported here: matplotlib and polars take most of a second, which terminal tables need not wait for.
-    from reports import figures
+    from reports.drawing.canvas import Figure
     from reports.site import page
+    from reports.studio import commission
     from reports.tables import frames
 
     ranked = tables(scan.records)
     output.check(out, (PAGE, MARKDOWN, CSV))
-    drawn = figures.draw(ranked)
+    drawn = commission.draw(ranked, processes=processes, kept=kept, advance=advance)
     files = {
         PAGE: page.render(scan, ranked, drawn, command=command),
         MARKDOWN: markdown.render(ranked),
         CSV: frames.summary(ranked).write_csv(),
     }
-    files |= {figure.path: figure.svg for group in drawn.values() for figure in group}
+    files |= {each.path: each.svg for group in drawn.values() for each in group if isinstance(each, Figure)}
     output.write(files, out)
-    return Report(out / PAGE, tuple(out / name for name in sorted(files)), tuple(ranked), scan.problems)
+    broken = [
+        f"{device}, {track}, {tier}: no figure {each.name}: {each.error}"
+        for (device, track, tier), group in drawn.items()
+        for each in group
+        if not isinstance(each, Figure)
+    ]
+    return Report(out / PAGE, tuple(out / name for name in sorted(files)), tuple(ranked), (*scan.problems, *broken))

@@ -9,6 +9,9 @@ import typer
 
 from benchmark.cli.app import JsonOption, StoresOption, app
 from benchmark.cli.console import console, print_json
+from benchmark.cli.display.bar import bar
+from benchmark.machine.backends.cpu import available_cores
+from benchmark.machine.paths import cache_root
 
 
 @app.command()
@@ -30,9 +33,20 @@ def report(
     if not scan.records:
         screen.print(f"no records in {', '.join(map(str, store))}; heptathlon run makes some", style="yellow")
         raise typer.Exit(1)
+    known = len(scan.problems)
     words = [f"--store {root}" for root in store if list(store) != [Path("runs")]]
     words += [f"--out {out}"] if out != Path("site") else []
-    built = reports.build(scan, out, command=" ".join(["heptathlon report", *words]))
+    with bar("drawing figures") as advance:
+        built = reports.build(
+            scan,
+            out,
+            command=" ".join(["heptathlon report", *words]),
+            processes=available_cores(),
+            kept=cache_root() / "figures",
+            advance=advance,
+        )
+    for problem in built.problems[known:]:
+        screen.print(escape(problem), style="red")
     if as_json:
         from reports.tables import frames
 
@@ -45,4 +59,4 @@ def report(
     else:
         terminal.show(built.tables, screen)
         screen.print(f"page: {built.index}")
-    raise typer.Exit(1 if scan.problems else 0)
+    raise typer.Exit(1 if built.problems else 0)

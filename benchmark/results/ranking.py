@@ -7,12 +7,15 @@ that a method finished, and failures stay visible as failures.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from benchmark.results.costs import COLUMNS
 from benchmark.results.record import Record, dump
 from benchmark.results.stats import Summary, summarise
+
+LEAST_ROUNDS = 4
+"""Rounds beyond doubt that a time needs to rank. Those in doubt are set aside where so many others are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Row:
     """One method in a table, summarised over the seeds it finished.
 
     rank: from 1, shared by methods of equal mean; None for references, for methods that did not finish every seed, and
-    for those of which some run is in doubt.
+    for those of which some run is in doubt, or fewer than `LEAST_ROUNDS` rounds are beyond it.
     costs: by the keys of `benchmark.results.costs.COLUMNS`, those that it has;  failures, records: the runs without and
     with a result, by seed.
     """
@@ -66,6 +69,11 @@ class Table:
     notes: tuple[str, ...]
 
     @property
+    def repeats(self) -> str:
+        """What its runs are numbered by: "seed", or "round" where the metric is a time."""
+        return "round" if is_timed(self.comparison) else "seed"
+
+    @property
     def task(self) -> str:
         """The task's name, `forgetting`."""
         return self.track.partition(".")[0]
@@ -90,6 +98,11 @@ def tables(records: Iterable[Record]) -> list[Table]:
     return [_table(device, track, tier, group) for (device, track, tier), group in sorted(groups.items())]
 
 
+def is_timed(comparison: dict[str, str]) -> bool:
+    """Whether records of that class hold times: those name the code that took them."""
+    return "timer" in comparison
+
+
 def _table(device: str, track: str, tier: str, group: list[Record]) -> Table:
     classes: dict[str, list[Record]] = defaultdict(list)
     for record in group:
@@ -99,12 +112,15 @@ def _table(device: str, track: str, tier: str, group: list[Record]) -> Table:
     inside, parts = latest[chosen], latest[chosen][0].comparison
 
     set_aside = []
+    if is_timed(parts):
+        inside, doubtful = _beyond_doubt(inside)
+        set_aside += [f"{_count(len(doubtful), 'round')} in doubt: {doubtful[0].doubt}"] if doubtful else []
     for name in sorted(latest.keys() - {chosen}):
         other = latest[name][0].comparison
         differing = sorted(key for key in parts.keys() | other.keys() if parts.get(key) != other.get(key))
         held = _count(len(latest[name]), "record")
         set_aside.append(f"{held} of class {name} not ranked here: different {', '.join(differing)}")
-    older = len(set(map(dump, classes[chosen]))) - len(inside)  # a copy in a second store is no other run
+    older = len(set(map(dump, classes[chosen]))) - len(latest[chosen])  # a copy in a second store is no other run
     if older:
         set_aside.append(f"{_count(older, 'older record')} of jobs that were run again")
 
@@ -113,16 +129,6 @@ def _table(device: str, track: str, tier: str, group: list[Record]) -> Table:
         by_method[record.method].append(record)
     columns = _columns(inside)
     rows = _ranked([_row(method, entries) for method, entries in by_method.items()], inside[0].primary, columns)
-    notes = [
-        f"{method}: its seeds ran different versions of its file; run them again to compare like with like"
-        for method, entries in sorted(by_method.items())
-        if len({record.provenance.method_file for record in entries}) > 1
-    ]
-    notes += [
-        f"{method}: not ranked, {doubt} (seed {', '.join(str(record.seed) for record in entries if record.doubt)})"
-        for method, entries in sorted(by_method.items())
-        if (doubt := next((record.doubt for record in entries if record.doubt), ""))
-    ]
     return Table(
         device=device,
         track=track,
@@ -134,8 +140,31 @@ def _table(device: str, track: str, tier: str, group: list[Record]) -> Table:
         columns=columns,
         rows=tuple(rows),
         set_aside=tuple(set_aside),
-        notes=tuple(notes),
+        notes=tuple(_notes(by_method, rows, repeats="round" if is_timed(parts) else "seed")),
     )
+
+
+def _notes(by_method: dict[str, list[Record]], rows: list[Row], *, repeats: str) -> Iterator[str]:
+    """What a reader must know of the rows; repeats: what runs are numbered by."""
+    for method, entries in sorted(by_method.items()):
+        if len({record.provenance.method_file for record in entries}) > 1:
+            versions = "different versions of its file"
+            yield f"{method}: its {repeats}s ran {versions}; run them again to compare like with like"
+    for method, entries in sorted(by_method.items()):
+        doubtful = [record for record in entries if record.doubt]
+        if doubtful:
+            places = ", ".join(str(record.seed) for record in doubtful)
+            yield f"{method}: not ranked, {doubtful[0].doubt} ({repeats} {places})"
+    for row in rows:
+        if repeats == "round" and row.rank is None and row.role != "reference" and 0 < len(row.records) < LEAST_ROUNDS:
+            yield f"{row.method}: not ranked, it has {_count(len(row.records), 'round')}; {LEAST_ROUNDS} are needed"
+
+
+def _beyond_doubt(records: list[Record]) -> tuple[list[Record], list[Record]]:
+    """Part the rounds of timed records: those that stay, and those in doubt of methods that have enough without."""
+    sound = Counter(record.method for record in records if record.status == "ok" and not record.doubt)
+    aside = [record for record in records if record.doubt and sound[record.method] >= LEAST_ROUNDS]
+    return [record for record in records if record not in aside], aside
 
 
 def _latest(records: list[Record]) -> list[Record]:
@@ -187,7 +216,8 @@ def _ranked(rows: list[Row], primary: str, columns: tuple[Column, ...]) -> list[
             return 3
         if row.role == "reference":
             return 1
-        return 2 if row.failures or any(record.doubt for record in row.records) else 0
+        few = is_timed(row.records[0].comparison) and len(row.records) < LEAST_ROUNDS
+        return 2 if few or row.failures or any(record.doubt for record in row.records) else 0
 
     def value(row: Row) -> float:
         return sign * row.metrics[primary].mean if primary in row.metrics else 0.0

@@ -14,7 +14,8 @@ import matplotlib as mpl
 import polars as pl
 from matplotlib import figure as mpl_figure
 from matplotlib.axes import Axes
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.layout_engine import ConstrainedLayoutEngine, PlaceHolderLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmark.results.ranking import Table
@@ -64,10 +65,11 @@ class Subject:
 
     @property
     def seeds(self) -> str:
-        """How many seeds the methods with a result have: `3 seeds`, or `2 to 3 seeds`."""
+        """How many runs the methods with a result have: `3 seeds`, `2 to 3 seeds`, or `5 rounds` of a time."""
         counts = [len(row.seeds) for row in self.table.rows if row.seeds]
         low, high = min(counts, default=0), max(counts, default=0)
-        return f"{high} seed{'' if high == 1 else 's'}" if low == high else f"{low} to {high} seeds"
+        word = self.table.repeats
+        return f"{high} {word}{'' if high == 1 else 's'}" if low == high else f"{low} to {high} {word}s"
 
     def names(self, what: str) -> list[str]:
         """What positions of the table's records stand for, as the records say: `what` is a column, or a `per`.
@@ -110,8 +112,10 @@ Draw = Callable[[Subject], Figure | None]
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Set the report's look; every figure is drawn and saved inside."""
-    with mpl.rc_context(_LOOK):
+    """Set the report's look, whatever the user's own settings are; every figure is drawn and saved inside."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_LOOK)
         yield
 
 
@@ -131,9 +135,22 @@ def finish(drawing: mpl_figure.Figure, subject: Subject, name: str, *, caption: 
 
 def svg(drawing: mpl_figure.Figure) -> str:
     """SVG text of a drawing, the same for the same drawing."""
+    _lay_out(drawing)
     text = io.StringIO()
     drawing.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return text.getvalue()
+
+
+def _lay_out(drawing: mpl_figure.Figure) -> None:
+    """Lay a drawing out for good, as SVG will show it; `savefig` would draw it once more in full to do so."""
+    engine = drawing.get_layout_engine()
+    if engine is not None and not isinstance(engine, PlaceHolderLayoutEngine):  # else `labels` did
+        dpi = drawing.dpi
+        FigureCanvasSVG(drawing)
+        drawing.set_dpi(72)
+        engine.execute(drawing)
+        drawing.set_dpi(dpi)
+    drawing.set_layout_engine(None)
 
 
 def undated(path: Path) -> dict[str, Any]:

@@ -50,11 +50,9 @@ def place(axes: Axes, labels: Sequence[Label], lines: Sequence[tuple[float, floa
     taken += [_around(start, end) for start, end in itertools.pairwise(corners)]
     for label in labels:
         boxes = _boxes(axes, label, figure.dpi / 72)
-        costs = [
-            sum(_overlap(box, other) for other in taken) + 4 * (_area(box) - _overlap(box, frame)) + 2 * position
-            for position, box in enumerate(boxes)
-        ]
-        chosen = costs.index(min(costs))
+        outside = _areas(boxes) - _overlaps(boxes, [frame])
+        costs = _overlaps(boxes, taken) + 4 * outside + 2 * np.arange(len(boxes))
+        chosen = int(costs.argmin())
         _annotate(axes, label, _PLACES[chosen])
         taken.append(boxes[chosen])
 
@@ -172,10 +170,14 @@ def _weight(label: Label) -> str:
     return "bold" if label.bold else "normal"
 
 
-def _area(box: Bbox) -> float:
-    return float(box.width * box.height)
+def _areas(boxes: Sequence[Bbox]) -> npt.NDArray[np.float64]:
+    return np.array([box.width * box.height for box in boxes])
 
 
-def _overlap(one: Bbox, other: Bbox) -> float:
-    shared = Bbox.intersection(one, other)
-    return _area(shared) if shared is not None else 0.0
+def _overlaps(boxes: Sequence[Bbox], others: Sequence[Bbox]) -> npt.NDArray[np.float64]:
+    """Area of each box that the others cover, added up over them."""
+    one, other = (np.array([box.extents for box in each]) for each in (boxes, others))
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    areas: npt.NDArray[np.float64] = (high - low).clip(0).prod(axis=2).sum(axis=1)
+    return areas

@@ -33,15 +33,11 @@ class Line:
 
 def means(subject: Subject, runs: pl.DataFrame, x: str, y: str) -> list[Line]:
     """Average column y over seeds by column x; one line per method that has any, in the order of the table."""
-    lines = []
-    for row in subject.table.rows:
-        own = runs.filter(pl.col("method") == row.method).sort(x, "seed")
-        values = {
-            float(str(place)): summarise(cells[y].to_list()) for (place,), cells in own.group_by(x, maintain_order=True)
-        }
-        if values:
-            lines.append(Line(row, values))
-    return lines
+    found: dict[str, dict[float, Summary]] = {}
+    cells = runs.sort(x, "seed").group_by("method", x, maintain_order=True).agg(y)
+    for method, place, values in cells.select("method", x, y).iter_rows():
+        found.setdefault(method, {})[float(str(place))] = summarise(values)
+    return [Line(row, found[row.method]) for row in subject.table.rows if row.method in found]
 
 
 def draw_lines(

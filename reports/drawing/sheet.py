@@ -51,6 +51,7 @@ def sheet(name: str, *, caption: str, tile: float = _TILE) -> Draw:
             f"{', '.join(picture.columns)}.",
         )
 
+    draw.__name__ = name
     return draw
 
 

@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from benchmark.results.ranking import Table
 from benchmark.results.record import Record
 from benchmark.results.store import Scan
-from reports.drawing.canvas import Figure
 from reports.drawing.palette import styles
+from reports.studio.painter import Drawn
 from reports.tables import formatting
 from reports.tables.board import Board, board
 
@@ -30,7 +30,7 @@ class TrackView:
     question: str
     table: Table
     board: Board
-    figures: Sequence[Figure]
+    figures: Sequence[Drawn]
     colours: Mapping[str, str]
 
 
@@ -66,7 +66,7 @@ class OverviewRow:
 
 
 def render(
-    scan: Scan, tables: Sequence[Table], figures: Mapping[tuple[str, str, str], Sequence[Figure]], *, command: str
+    scan: Scan, tables: Sequence[Table], figures: Mapping[tuple[str, str, str], Sequence[Drawn]], *, command: str
 ) -> str:
     """Write the page. figures: those of (device, track, tier); command: how to make the page again."""
     environment = Environment(
@@ -94,7 +94,7 @@ def _device(
     slug: str,
     tables: Sequence[Table],
     records: Iterable[Record],
-    figures: Mapping[tuple[str, str, str], Sequence[Figure]],
+    figures: Mapping[tuple[str, str, str], Sequence[Drawn]],
     colours: Mapping[str, str],
 ) -> DeviceView:
     inside = [record for table in tables for row in table.rows for record in row.records + row.failures]

@@ -81,7 +81,7 @@ def board(table: Table) -> Board:
         for column in table.columns
     ]
     per_second = rates.names(table)
-    headings += [Heading("seeds"), Heading(first.name, first.unit)]
+    headings += [Heading(f"{table.repeats}s"), Heading(first.name, first.unit)]
     headings += [Heading(*rates.parts(name), rate=True) for name in per_second]
     headings += [Heading(column.name, column.unit) for column in shown]
     headings += [Heading("paper", numeric=False)]

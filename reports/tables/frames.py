@@ -57,18 +57,19 @@ def curve(table: Table, name: str, columns: Sequence[str]) -> pl.DataFrame:
 
     A record without the curve, or whose columns are missing or of unequal length, adds no rows.
     """
-    parts = []
+    schema = {"method": pl.String, "seed": pl.Int32, **dict.fromkeys(columns, pl.Float64)}
+    cells: dict[str, list[object]] = {column: [] for column in schema}
     for row in table.rows:
         for record in row.records:
             found = record.curves.get(name, {})
-            values = {column: found.get(column, []) for column in columns}
-            if len({len(column) for column in values.values()}) == 1:
-                data = pl.DataFrame(values, schema=dict.fromkeys(columns, pl.Float64))
-                parts.append(
-                    data.select(pl.lit(row.method).alias("method"), pl.lit(record.seed).alias("seed"), *columns)
-                )
-    empty = {"method": pl.String, "seed": pl.Int32, **dict.fromkeys(columns, pl.Float64)}
-    return pl.concat(parts) if parts else pl.DataFrame(schema=empty)
+            lengths = {len(found.get(column, ())) for column in columns}
+            if len(lengths) == 1:
+                (length,) = lengths
+                cells["method"] += [row.method] * length
+                cells["seed"] += [record.seed] * length
+                for column in columns if length else ():
+                    cells[column] += found[column]
+    return pl.DataFrame(cells, schema=schema)
 
 
 def _cost(row: Row, column: CostColumn) -> dict[str, float | None]:

@@ -7,6 +7,7 @@ import pytest
 from benchmark.results.record import Record
 from benchmark.results.store import Scan
 from reports import figures
+from reports.drawing.canvas import Draw, Figure, Subject, finish, new
 from tests.reports.factory import record
 
 
@@ -42,6 +43,21 @@ def scan(results: list[Record]) -> Scan:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "site"
+
+
+@pytest.fixture
+def light_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw two figures a table that take little time, for tests of what is around them."""
+
+    def light(name: str) -> Draw:
+        def draw(subject: Subject) -> Figure | None:
+            drawing = new(1, 1)
+            drawing.add_subplot().set_axis_off()
+            return finish(drawing, subject, name, caption=name, alt=name) if subject.table.columns else None
+
+        return draw
+
+    monkeypatch.setattr(figures, "figures_of", lambda track: (light("one"), light("two")))
 
 
 @pytest.fixture

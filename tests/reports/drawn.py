@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from xml.etree import ElementTree
 
@@ -10,18 +11,25 @@ from matplotlib import figure as mpl_figure
 
 from benchmark.results.ranking import tables
 from benchmark.results.record import Record
-from reports import figures
 from reports.drawing import canvas
-from reports.figures import Figure
+from reports.drawing.canvas import Figure
+from reports.studio import commission
+from reports.studio.painter import Broken, Drawn
+
+
+def whole(found: Sequence[Drawn]) -> list[Figure]:
+    """The same figures, of which none is broken."""
+    assert [each for each in found if isinstance(each, Broken)] == []
+    return [each for each in found if isinstance(each, Figure)]
 
 
 def drawn(records: list[Record]) -> dict[str, Figure]:
     """All figures of the only table by name, which must be whole."""
-    (found,) = figures.draw(tables(records)).values()
-    for figure in found:
+    (found,) = commission.draw(tables(records)).values()
+    for figure in whole(found):
         ElementTree.fromstring(figure.svg)
         assert "nan" not in figure.svg
-    return {figure.path.rpartition("/")[2].removesuffix(".svg"): figure for figure in found}
+    return {figure.path.rpartition("/")[2].removesuffix(".svg"): figure for figure in whole(found)}
 
 
 def own(records: list[Record]) -> dict[str, Figure]:

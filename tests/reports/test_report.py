@@ -29,6 +29,7 @@ def test_build_writes_page_tables_and_figures(scan: Scan, out: Path) -> None:
 
 
 def test_equal_records_in_any_order_give_equal_bytes(results: list[Record], out: Path) -> None:
+    results = [each for each in results if each.device.slug == "cpu-test-2c"]
     reports.build(Scan(tuple(results), ()), out)
     first = read_all(out)
     shuffled = random.Random(0).sample(results, len(results))
@@ -36,13 +37,15 @@ def test_equal_records_in_any_order_give_equal_bytes(results: list[Record], out:
     assert read_all(out) == first
 
 
-def test_another_process_writes_the_same_bytes_and_imports_no_torch(results: list[Record], tmp_path: Path) -> None:
+def test_other_processes_write_the_same_bytes_and_import_no_torch(results: list[Record], tmp_path: Path) -> None:
     for each in results:
-        Store(tmp_path / "runs").write(each)
+        if each.device.slug == "cpu-test-2c":
+            Store(tmp_path / "runs").write(each)
     reports.build(reports.gather([tmp_path / "runs"]), tmp_path / "one")
     code = (
         "import sys, pathlib, reports; from reports.tables import terminal; from rich.console import Console\n"
-        "report = reports.build(reports.gather([pathlib.Path(sys.argv[1])]), pathlib.Path(sys.argv[2]))\n"
+        "report = reports.build(reports.gather([pathlib.Path(sys.argv[1])]), pathlib.Path(sys.argv[2]), processes=2)\n"
+        "assert not report.problems\n"
         "terminal.show(report.tables, Console())\n"
         "assert 'torch' not in sys.modules"
     )
@@ -119,6 +122,7 @@ def test_tiers_have_tables_of_their_own(out: Path) -> None:
     assert (out / "figures/cpu-test-2c/forgetting.permuted/standard@mnist/primary.svg").exists()
 
 
+@pytest.mark.usefixtures("light_figures")
 def test_stores_are_read_as_one_and_copies_count_once(results: list[Record], tmp_path: Path) -> None:
     for each in results:
         Store(tmp_path / "runs").write(each)

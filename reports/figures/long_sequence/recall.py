@@ -1,4 +1,4 @@
-"""Figures of recall: what each attention learns, along the way and in the end, and how fast it does."""
+"""Figures of recall: what each attention learns, among how many pairs, along the way, and how fast it does."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from reports.tables import formatting, frames, rates
 
 TITLES = {
     "recall": "recall: a value, given its key",
-    "lists": "lists: nested operations",
     "pixels": "pixels: an image, row by row",
 }
 """What exercises are about, by their names; one that is not here has its name alone."""
+LADDER = "ladder"
 RATE = "training tokens/s"
 GUESS = 10.0
 """Accuracy in % of a guess among ten classes."""
@@ -59,6 +59,34 @@ def accuracy_by_exercise(subject: Subject) -> Figure | None:
             f"{row.method} " + ", ".join(f"{value.mean:.1f} % {name}" for name, value in _found(row, exercises).items())
             for row in rows
         ),
+    )
+
+
+def accuracy_by_pairs(subject: Subject) -> Figure | None:
+    """Draw a line per method: accuracy (%) by the number of pairs among which one is asked for."""
+    lines = means(subject, frames.curve(subject.table, LADDER, ("pairs", "accuracy")), "pairs", "accuracy")
+    if not lines:
+        return None
+    drawing = new(WIDE, max(3.2, 1.0 + 0.17 * len(lines)))
+    axes = drawing.add_subplot()
+    places = sorted({place for line in lines for place in line.values})
+    labels = draw_lines(axes, lines, subject, places)
+    axes.axhline(GUESS, **_GUESS_STYLE)
+    axes.set_ylim(0, 104)
+    axes.set_xlabel("pairs of a key and a value")
+    axes.set_ylabel("accuracy (%)")
+    name_ends(subject, [(axes, labels, lines)])
+    told = "; ".join(
+        f"{line.row.method} " + ", ".join(f"{value.mean:.1f} % of {place:g}" for place, value in line.values.items())
+        for line in lines
+    )
+    return finish(
+        drawing,
+        subject,
+        "accuracy-by-pairs",
+        caption="How often the value of a key is found, by the number of pairs before the question, by one network, "
+        f"mean over {subject.seeds}, with 95 % intervals; marks are moved aside a little. Dotted: a guess.",
+        alt=f"Line chart of accuracy by number of pairs on {formatting.track(subject.table.track)}: {told}",
     )
 
 
@@ -139,4 +167,4 @@ def _mark(axes: Axes, value: Summary, place: int, row: Row, subject: Subject) ->
     axes.errorbar(value.mean, place, xerr=value.half_width, **mark)
 
 
-FIGURES = (accuracy_by_exercise, accuracy_over_training, accuracy_against_speed)
+FIGURES = (accuracy_by_pairs, accuracy_by_exercise, accuracy_over_training, accuracy_against_speed)

@@ -61,8 +61,8 @@ def speed_and_memory(subject: Subject) -> Figure | None:
         "speed-and-memory",
         shown,
         failed=failed,
-        caption=f"Tokens per second and memory by length, mean over {subject.seeds}; whiskers are 95 % intervals over "
-        "seeds. Memory counts inputs and outputs. "
+        caption=f"Tokens per second and memory by length, mean over {subject.seeds}; whiskers are 95 % intervals. "
+        "Memory counts inputs and outputs. "
         + (f"Crosses: out of memory ({marks})." if marks else "No measured length ran out of memory."),
     )
 
@@ -78,7 +78,7 @@ def speed_up(subject: Subject) -> Figure | None:
         subject,
         "speed-up",
         shown,
-        caption=f"Times as fast as exact attention by torch's fused kernel, timed in alternation; mean over "
+        caption=f"Times as fast as exact attention by torch's fused kernel, timed in turn with it; mean over "
         f"{subject.seeds}. Faster, forward: {said}.",
     )
 

@@ -48,8 +48,8 @@ def return_by_strength(subject: Subject) -> Figure | None:
         subject,
         "return-by-strength",
         caption=f"Return by kind and strength of the shift, in % of the expert's without shift, {subject.seeds}; "
-        "higher is better. Bars are 95 % intervals over seeds. Marks are moved aside a little, so that they do not "
-        "hide each other.",
+        "higher is better. Bars are 95 % intervals over policies, several of each seed. Marks are moved aside a "
+        "little, so that they do not hide each other.",
         alt=f"Line charts of return over strength on {formatting.track(subject.table.track)}, a panel per kind of "
         f"shift: {', '.join(panels)}. {first.capitalize()}: "
         + "; ".join(
@@ -80,7 +80,7 @@ def return_over_episode(subject: Subject) -> Figure | None:
         drawing,
         subject,
         "return-over-episode",
-        caption=f"Return by step of the episode, mean over episodes and {subject.seeds}, smoothed over {_WINDOW} "
+        caption=f"Return by step of the episode, mean over policies and {subject.seeds}, smoothed over {_WINDOW} "
         "steps: what adaptation gains it gains as the episode goes on. Where a task moves on, as the reacher's mark "
         "does, all lines fall together.",
         alt=f"Line charts of return over an episode on {formatting.track(subject.table.track)}, without shift and "
@@ -89,7 +89,7 @@ def return_over_episode(subject: Subject) -> Figure | None:
 
 
 def gain_over_frozen(subject: Subject) -> Figure | None:
-    """Draw what each adapting method gains over its frozen form, paired by episode: without shift, and by mild kind."""
+    """Draw what each adapting method gains over its frozen form, paired by policy: without shift, and by mild kind."""
     rows = {row.method: row for row in subject.table.rows if row.records}
     kinds = subject.names("kind")
     gains = {
@@ -112,7 +112,7 @@ def gain_over_frozen(subject: Subject) -> Figure | None:
         "gain-over-frozen",
         caption="What each method gains (right) or loses (left) against the frozen policy in the same episodes, in "
         f"points of return, {subject.seeds}; pad-rotation against the frozen policy that it starts from. Whiskers are "
-        f"95 % intervals over seeds, and never narrower than those over all their episodes. {KEY}",
+        f"95 % intervals over seeds, and never narrower than those over all their policies. {KEY}",
         alt=f"Differences of return to the frozen policy on {formatting.track(subject.table.track)}: "
         + "; ".join(
             f"{name} " + ", ".join(f"{value.mean:+.1f} ({column})" for column, value in found.items())
@@ -129,6 +129,8 @@ shifts = sheet(
 )
 
 _WINDOW = 5
+_NONE, _MILD = 0.0, 1.0
+"""Places of strengths in the curves."""
 
 
 def _lines(subject: Subject, name: str, x: str) -> list[Line]:
@@ -136,8 +138,8 @@ def _lines(subject: Subject, name: str, x: str) -> list[Line]:
 
 
 def _gains(row: Row, base: Row, kinds: Sequence[str]) -> Mapping[str, Summary]:
-    """Paired differences without shift and by mild kind; none if the runs have no episodes in common."""
-    returns = [(_raw(one, len(kinds)), _raw(other, len(kinds))) for one, other in pairs(row, base)]
+    """Paired differences without shift and by mild kind; none if the runs have no policies in common."""
+    returns = [(_returns(one, kinds), _returns(other, kinds)) for one, other in pairs(row, base)]
     differences = [one - other for one, other in returns if one.size and one.shape == other.shape]
     if not differences:
         return {}
@@ -145,14 +147,17 @@ def _gains(row: Row, base: Row, kinds: Sequence[str]) -> Mapping[str, Summary]:
     return {name: over_seeds([each[place].tolist() for each in differences]) for place, name in enumerate(names)}
 
 
-def _raw(record: Record, kinds: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Returns by episode (1 + kinds, episodes): without shift, then under each mild one; (0, 0) if there are none."""
-    clean, mild = (
-        record.metrics[name].raw if name in record.metrics else [] for name in ("clean_return", "mild_return")
-    )
-    if len(mild) != kinds * len(clean):
-        return np.zeros((0, 0))
-    return np.array([*clean, *mild], dtype=np.float64).reshape(1 + kinds, len(clean))
+def _returns(record: Record, kinds: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Returns by policy (1 + kinds, policies): without shift, then under each mild one; (0, 0) if there are none."""
+    curves = [record.curves.get(kind, {}) for kind in kinds]
+    found = [_at(curve, _NONE) for curve in curves[:1]] + [_at(curve, _MILD) for curve in curves]
+    return np.array(found, dtype=np.float64) if len({len(values) for values in found}) == 1 else np.zeros((0, 0))
+
+
+def _at(curve: Mapping[str, Sequence[float]], strength: float) -> list[float]:
+    """Returns at a strength, in the order of the policies."""
+    rows = zip(curve.get("strength", ()), curve.get("return", ()), strict=False)
+    return [value for place, value in rows if place == strength]
 
 
 def _smooth(values: list[float]) -> list[float]:

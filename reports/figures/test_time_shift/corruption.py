@@ -73,7 +73,7 @@ def errors_by_corruption(subject: Subject) -> Figure | None:
         drawing,
         subject,
         "errors-by-corruption",
-        caption=f"Error by corruption and severity, as many images of each, with a reset before each, mean over "
+        caption=f"Error by corruption and severity shown, as many images of each, a reset before each, mean over "
         f"{subject.seeds}. Methods in the order of the table.",
         alt=f"Heat maps of error on {formatting.track(subject.table.track)}, by corruption and severity. Mean over "
         "corruptions: "
@@ -122,7 +122,7 @@ def over_the_stream(subject: Subject) -> Figure | None:
         "over-the-stream",
         caption=f"Over a stream at severity 5, mean over corruptions and {subject.seeds}: error, its change against "
         f"batch statistics alone on the same images, and the entropy of the answers, which many methods lower. Each "
-        "point is the mean over a twentieth of the stream. Grey: references, which are told the labels afterwards.",
+        "point is the mean over a twentieth of the stream. Grey: references, told of the corruptions beforehand.",
         alt=f"Line charts over the stream on {formatting.track(subject.table.track)}, at its beginning and end: "
         + ". ".join(
             f"{formatting.opening(title)}: " + "; ".join(map(_course, lines)) for title, lines in shown.items()
@@ -197,10 +197,10 @@ def settings_and_cost(subject: Subject) -> Figure | None:
         drawing,
         subject,
         "settings-and-cost",
-        caption=f"Error at severity 5, mean over corruptions, {subject.seeds}: on long streams with a reset before "
-        "each; on as many images as without reset; without any reset; in small batches; sorted by class, where batches "
-        "mislead; and on clean images. Whiskers are 95 % intervals over seeds. Right: what an image of the long "
-        "streams costs. Hollow: references.",
+        caption=f"Error at severity 5, mean over corruptions, {subject.seeds}, in the settings that were run: "
+        f"{', '.join(title for name, (title, _, _) in SETTINGS.items() if any(name in row.metrics for row in rows))}. "
+        "Streams begin with a reset but where it says none, and those that are not long hold as many images each. "
+        "Whiskers are 95 % intervals over seeds. Right: what an image of the long streams costs. Hollow: references.",
         alt=f"Dot chart of error on {formatting.track(subject.table.track)}: "
         + "; ".join(
             f"{row.method} "

@@ -114,6 +114,28 @@ def test_seeds_of_different_method_files_are_noted() -> None:
     assert table.notes[0].startswith("a: ")
 
 
+def rounds(method: str, count: int, *, doubtful: int = 0, **fields: Any) -> list[Record]:
+    timed = {"timer": "code", "tier": "quick"}
+    found = [run(method, 90.0, seed=number, comparison=timed, **fields) for number in range(count)]
+    return found + [
+        run(method, 10.0, seed=number, comparison=timed, doubt="busy") for number in range(count, count + doubtful)
+    ]
+
+
+def test_rounds_in_doubt_are_set_aside_where_enough_are_left() -> None:
+    table = one_table(rounds("a", 4, doubtful=2) + rounds("b", 5))
+    assert ranks(table) == {"a": 1, "b": 1}
+    assert [len(row.records) for row in table.rows] == [4, 5]
+    assert table.set_aside == ("2 rounds in doubt: busy",)
+    assert table.repeats == "round"
+
+
+def test_few_rounds_rank_nothing() -> None:
+    table = one_table(rounds("a", 3, doubtful=2) + rounds("b", 3) + rounds("c", 4))
+    assert ranks(table) == {"c": 1, "a": None, "b": None}
+    assert table.notes == ("a: not ranked, busy (round 3, 4)", "b: not ranked, it has 3 rounds; 4 are needed")
+
+
 def test_a_method_in_doubt_is_shown_without_a_rank() -> None:
     table = one_table([run("a", 90.0), run("a", 91.0, seed=1, doubt="timed on a busy machine"), run("b", 80.0)])
     assert [(row.method, row.rank) for row in table.rows] == [("b", 1), ("a", None)]

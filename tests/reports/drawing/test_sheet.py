@@ -9,10 +9,10 @@ import torch
 
 from benchmark.results.pictures import sheet as pictured
 from benchmark.results.ranking import tables
-from reports import figures
 from reports.drawing import sheet as sheet_module
 from reports.drawing.canvas import Figure, Subject, look
 from reports.drawing.sheet import sheet
+from reports.studio import commission
 from tests.reports.drawn import captured
 from tests.reports.factory import record
 
@@ -58,4 +58,4 @@ def test_without_a_picture_there_is_no_figure() -> None:
     (table,) = tables([record()])
     with look():
         assert sheet("frames", caption="")(Subject(table, None, {})) is None  # type: ignore[arg-type]
-    assert figures.draw([table])
+    assert commission.draw([table])

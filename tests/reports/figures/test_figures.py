@@ -9,17 +9,18 @@ from matplotlib.text import Text
 
 from benchmark.results.ranking import tables
 from benchmark.results.record import Record
-from reports import figures
 from reports.drawing import canvas, labels, palette
 from reports.figures.general import pareto
+from reports.studio import commission
 from reports.tables import frames
+from tests.reports.drawn import whole
 from tests.reports.factory import record
 
 
 def test_every_figure_is_svg_that_loads_nothing(results: list[Record]) -> None:
-    for drawn in figures.draw(tables(results)).values():
+    for drawn in commission.draw(tables(results)).values():
         assert len(drawn) == 4
-        for figure in drawn:
+        for figure in whole(drawn):
             root = ElementTree.fromstring(figure.svg)
             assert root.tag == "{http://www.w3.org/2000/svg}svg"
             assert "date" not in figure.svg.lower()
@@ -29,19 +30,19 @@ def test_every_figure_is_svg_that_loads_nothing(results: list[Record]) -> None:
 @pytest.mark.parametrize("seconds", [290.5216487865023, 0.1, 1.0, 12345.678])
 def test_one_method_alone_has_axes_with_a_width(seconds: float) -> None:
     """Warnings are errors here: limits that differed by rounding alone made matplotlib divide by zero."""
-    (drawn,) = figures.draw(tables([record("gpm", 0, seconds=seconds), record("gpm", 1, seconds=seconds)])).values()
-    assert [figure.path.rpartition("/")[2] for figure in drawn] == [
+    (drawn,) = commission.draw(tables([record("gpm", 0, seconds=seconds), record("gpm", 1, seconds=seconds)])).values()
+    assert [figure.path.rpartition("/")[2] for figure in whole(drawn)] == [
         "primary.svg",
         "primary-against-seconds.svg",
         "accuracy-against-forgetting.svg",
         "accuracy-over-time.svg",
     ]
-    assert all("nan" not in figure.svg for figure in drawn)
+    assert all("nan" not in figure.svg for figure in whole(drawn))
 
 
 def test_drawing_leaves_matplotlib_as_it_was(results: list[Record]) -> None:
     before = dict(mpl.rcParams)
-    figures.draw(tables(results))
+    commission.draw(tables(results))
     assert dict(mpl.rcParams) == before
 
 

@@ -10,6 +10,8 @@ from benchmark.results.store import Scan
 from reports.site import output
 from tests.reports.factory import record
 
+pytestmark = pytest.mark.usefixtures("light_figures")
+
 
 def test_figures_of_an_earlier_report_are_removed_and_nothing_else(scan: Scan, out: Path) -> None:
     reports.build(scan, out)

@@ -3,9 +3,13 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 import reports
 from benchmark.results.store import Scan
 from tests.reports.factory import record
+
+pytestmark = pytest.mark.usefixtures("light_figures")
 
 
 class Page(HTMLParser):
@@ -41,7 +45,7 @@ def page(scan: Scan, out: Path, **options: str) -> tuple[Page, str]:
 
 def test_every_image_and_link_is_there_and_nothing_elsewhere(scan: Scan, out: Path) -> None:
     parsed, text = page(scan, out)
-    assert len(parsed.images) == 8
+    assert len(parsed.images) == 4
     for image in parsed.images:
         assert (out / str(image["src"])).is_file()
         assert image["alt"]

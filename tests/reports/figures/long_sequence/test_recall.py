@@ -10,19 +10,20 @@ from tests.reports.factory import record
 
 pytestmark = pytest.mark.usefixtures("no_general_figures")
 
-NAMES = {"accuracy-by-exercise", "accuracy-over-training", "accuracy-against-speed"}
+NAMES = {"accuracy-by-pairs", "accuracy-by-exercise", "accuracy-over-training", "accuracy-against-speed"}
 
 
-def learned(method: str, seed: int = 0, *, values: tuple[float, ...] = (90.0, 30.0, 60.0), rate: float = 8e4) -> Record:
+def learned(method: str, seed: int = 0, *, values: tuple[float, ...] = (90.0, 60.0), rate: float = 8e4) -> Record:
     values = tuple(value + seed for value in values)
-    found = dict(zip(("recall", "lists", "pixels"), values, strict=True))
-    metrics = {"accuracy": sum(values) / 3} | {f"{name}_accuracy": value for name, value in found.items()}
+    found = dict(zip(("recall", "pixels"), values, strict=True))
+    metrics = {"accuracy": sum(values) / 2} | {f"{name}_accuracy": value for name, value in found.items()}
     base = record(
         method,
         seed,
         track="long_sequence.recall",
         names={"exercise": list(found)},
-        curves={name: {"step": [20.0, 40.0], "accuracy": [10.0, value]} for name, value in found.items()},
+        curves={name: {"step": [20.0, 40.0], "accuracy": [10.0, value]} for name, value in found.items()}
+        | {"ladder": {"pairs": [8.0, 32.0], "accuracy": [values[0] + 5, values[0] - 5]}},
     )
     return base.model_copy(
         update={
@@ -42,7 +43,7 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> dict[str, mpl_figure.Figure]:
 
 RECORDS = [
     *(learned("softmax", seed) for seed in range(3)),
-    *(learned("rfa", seed, values=(10.0, 20.0, 15.0), rate=2e4) for seed in range(3)),
+    *(learned("rfa", seed, values=(10.0, 15.0), rate=2e4) for seed in range(3)),
 ]
 
 
@@ -51,35 +52,44 @@ def test_all_figures_and_the_same_svg_each_time() -> None:
     assert set(first) == NAMES
     assert {name: figure.svg for name, figure in first.items()} == {name: figure.svg for name, figure in second.items()}
     assert all("3 seeds" in figure.caption for figure in first.values())
-    assert "softmax 91.0 % recall, 31.0 % lists, 61.0 % pixels" in first["accuracy-by-exercise"].alt
+    assert "softmax 91.0 % recall, 61.0 % pixels" in first["accuracy-by-exercise"].alt
 
 
 def test_a_panel_per_exercise_has_a_mark_per_method(drawings: dict[str, mpl_figure.Figure]) -> None:
     drawn(RECORDS)
     panels = drawings["accuracy-by-exercise"].axes
-    assert [axes.get_title(loc="left").partition(":")[0] for axes in panels] == ["recall", "lists", "pixels"]
+    assert [axes.get_title(loc="left").partition(":")[0] for axes in panels] == ["recall", "pixels"]
     marks = [
         [float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() not in ("None", "")] for axes in panels
     ]  # type: ignore[index]
-    assert marks == [[91, 11], [31, 21], [61, 16]]
+    assert marks == [[91, 11], [61, 16]]
     assert [text.get_text() for text in panels[0].get_yticklabels()] == ["softmax", "rfa"]
     assert all(axes.get_xlim() == (0, 104) for axes in panels)
 
 
+def test_the_ladder_is_a_line_per_method(drawings: dict[str, mpl_figure.Figure]) -> None:
+    alt = drawn(RECORDS)["accuracy-by-pairs"].alt
+    (axes,) = drawings["accuracy-by-pairs"].axes
+    lines = [list(line.get_ydata()) for line in axes.lines]  # type: ignore[arg-type]
+    assert [96, 86] in lines
+    assert [16, 6] in lines
+    assert "softmax 96.0 % of 8, 86.0 % of 32" in alt
+
+
 def test_lines_are_means_by_step(drawings: dict[str, mpl_figure.Figure]) -> None:
     drawn(RECORDS)
-    recall, lists, _ = drawings["accuracy-over-training"].axes
+    recall, pixels = drawings["accuracy-over-training"].axes
     assert list(recall.lines[0].get_ydata()) == [10, 91]  # type: ignore[arg-type]
     assert recall.get_ylim()[1] > 91
-    assert 31 < lists.get_ylim()[1] < 50
+    assert 61 < pixels.get_ylim()[1] < 70
 
 
 def test_speed_is_on_a_log_scale(drawings: dict[str, mpl_figure.Figure]) -> None:
     alt = drawn(RECORDS)["accuracy-against-speed"].alt
     (axes,) = drawings["accuracy-against-speed"].axes
     assert axes.get_xscale() == "log"
-    assert "softmax 61.0 % at 88,000 tokens/s" in alt
-    assert "rfa 16.0 % at 22,000 tokens/s" in alt
+    assert "softmax 76.0 % at 88,000 tokens/s" in alt
+    assert "rfa 13.5 % at 22,000 tokens/s" in alt
     assert all(container.has_xerr and container.has_yerr for container in axes.containers)  # type: ignore[attr-defined]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.results.record import MetricValue, Record
 from reports.drawing import canvas
-from reports.figures import Figure
+from reports.drawing.canvas import Figure
 from reports.figures.long_sequence import timing
 from tests.reports.drawn import drawn
 from tests.reports.factory import record

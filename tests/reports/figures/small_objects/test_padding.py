@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 from benchmark.results.record import Record
 from reports import figures
-from reports.figures import Figure
+from reports.drawing.canvas import Figure
 from reports.figures.small_objects import examples, filters, maps, padding, positions
 from reports.figures.small_objects.gallery import limit, relative
 from tests.reports.drawn import captured, drawn

@@ -10,21 +10,22 @@ from benchmark.results.record import Record
 from tests.reports.factory import record
 
 KINDS = ("colour", "lighting", "texture", "camera")
-EPISODES, STEPS = 12, 8
+POLICIES, STEPS = 4, 8
 
 
 def deployed(method: str, seed: int = 0, *, gain: float = 0.0, kinds: tuple[str, ...] = KINDS, **fields: Any) -> Record:
     """A run that returns `gain` points more under every mild shift than what the seed gives everyone."""
     rng = np.random.default_rng(seed)
-    clean = rng.normal(95, 2, EPISODES)
-    mild = rng.normal(65, 8, (len(KINDS), EPISODES)) + gain
+    clean = rng.normal(95, 2, POLICIES)
+    mild = rng.normal(65, 8, (len(KINDS), POLICIES)) + gain
     curves = {"none_by_step": {"step": list(map(float, range(1, STEPS + 1))), "return": [95.0] * STEPS}}
     for place, kind in enumerate(kinds):
         level = float(mild[place].mean())
+        each = [clean, mild[place], mild[place] - 15, mild[place] - 30]
         curves[kind] = {
-            "strength": [0.0, 1.0, 2.0, 3.0],
-            "return": [float(clean.mean()), level, level - 15, level - 30],
-            "half_width_95": [1.0, 2.0, 3.0, 3.0],
+            "strength": [float(strength) for strength in range(4) for _ in range(POLICIES)],
+            "policy": [float(number) for number in range(POLICIES)] * 4,
+            "return": np.concatenate(each).tolist(),
         }
         curves[f"{kind}_by_step"] = {
             "step": list(map(float, range(1, STEPS + 1))),
@@ -37,7 +38,7 @@ def deployed(method: str, seed: int = 0, *, gain: float = 0.0, kinds: tuple[str,
             "track": "test_time_shift.control",
             "metrics": {"mild_return": float(mild.mean()), "clean_return": float(clean.mean())},
             "primary": "mild_return",
-            "raw": {"mild_return": mild.ravel().tolist(), "clean_return": clean.tolist()},
+            "raw": {"mild_return": mild.mean(0).tolist(), "clean_return": clean.tolist()},
             "curves": curves,
             "names": {"kind": list(KINDS), "strength": ["none", "mild", "medium", "strong"]},
             **fields,

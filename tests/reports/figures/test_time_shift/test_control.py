@@ -53,10 +53,10 @@ def test_gains_are_paired_with_the_frozen_form_of_each_network() -> None:
         [deployed("pad"), deployed("domain-randomisation")],
         [deployed("frozen"), deployed("frozen-rotation")],
         [deployed("frozen"), deployed("pad", 1)],
-        [deployed("frozen", raw={}), deployed("pad")],
+        [deployed("frozen", curves={}), deployed("pad")],
         [deployed("frozen", status="crashed"), deployed("pad")],
     ],
-    ids=["no frozen", "nothing to compare", "no seed in common", "no episodes", "frozen failed"],
+    ids=["no frozen", "nothing to compare", "no seed in common", "no policies", "frozen failed"],
 )
 def test_without_pairs_there_is_no_gain(records: list[Record]) -> None:
     assert "gain-over-frozen" not in drawn(records)

@@ -7,6 +7,7 @@ import torch
 from matplotlib.lines import Line2D
 
 from benchmark.results.pictures import sheet
+from benchmark.results.record import Record
 from reports.figures.test_time_shift import corruption
 from reports.figures.test_time_shift.corruption import SETTINGS
 from tests.reports.drawn import captured, drawn
@@ -89,6 +90,20 @@ def test_settings_and_cost(drawings: dict[str, mpl_figure.Figure]) -> None:
     assert len(left.get_legend_handles_labels()[1]) == len(SETTINGS)
     assert "tent 19.0 % long stream, 19.1 % short stream, 19.2 % no reset" in alt
     assert "1 ms per image" in alt
+
+
+def test_a_tier_that_shows_one_severity_and_the_primary_setting(drawings: dict[str, mpl_figure.Figure]) -> None:
+    def one(record: Record) -> Record:
+        heat = {"corruption": [float(place) for place in range(15)], "severity": [5.0] * 15, "error": [7.0] * 15}
+        metrics = {name: record.metrics[name] for name in ("error_severity_5", "clean_error")}
+        return record.model_copy(update={"metrics": metrics, "curves": record.curves | {"heat": heat}})
+
+    figures = drawn([one(record) for record in RECORDS])
+    assert set(figures) == OWN
+    assert np.asarray(drawings["errors-by-corruption"].axes[0].images[0].get_array()).shape == (15, 1)
+    assert "sorted" not in figures["settings-and-cost"].caption + figures["settings-and-cost"].alt
+    assert "in the settings that were run: long stream, clean. " in figures["settings-and-cost"].caption
+    assert "Sorted" not in figures["gain-over-statistics"].alt
 
 
 def test_other_curves_and_failures_give_no_figure() -> None:
