@@ -122,12 +122,18 @@ def carry_out(request: Request, options: Options) -> int:
     workers = local.workers(name, options.workers)
     limits = Limits(seconds, options.memory_limit or everything // workers)
     conditions = Conditions(name, limits, options.in_process)
-    executor = local.LocalExecutor(
-        conditions, workers=workers, on_wait=lambda what: out.print(f"waiting: {what}", style="yellow")
-    )
     slug = device.describe(name).slug
     selection, estimates = select(request, store, conditions, slug)
-    progress = Progress(selection, estimates, out, slug=slug, store=store)
+    networks = {
+        name: network.seconds for plan in selection.pending for name, network in plan.networks(conditions).items()
+    }
+    progress = Progress(selection, estimates, out, slug=slug, store=store, networks=networks)
+    executor = local.LocalExecutor(
+        conditions,
+        workers=workers,
+        on_wait=lambda what: out.print(f"waiting: {what}", style="yellow"),
+        on_start=progress.started,
+    )
     progress.announce()
     start = time.perf_counter()
     try:

@@ -18,10 +18,26 @@ if TYPE_CHECKING:
 class InProcess:
     """The same calls in the judge's own process, for a debugger. No limits, and its records never rank."""
 
+    start_bytes = peak_device_bytes = None  # the judge's own would count too
+
     def __init__(self, spec: Spec, *, reference: bool = False) -> None:
         self.reference, self.threads, self.clock = reference, spec.threads, meters.Clock()
+        self.usage = meters.Usage(None, None, None)
+        self._spec = spec
+
+    def __enter__(self) -> InProcess:
         with _as_failure(), self.clock.running("build"):
-            self._method = Method(spec)
+            self._method = Method(self._spec)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """See `Remote.leave`: there is no process to end."""
+
+    def finish(self) -> None:
+        """See `Remote.finish`: nothing is said of memory."""
 
     def call(self, name: str, *arguments: Any, reply: Reply | None = None, phase: str | None = None) -> Any:
         """See `Contestant.call`."""

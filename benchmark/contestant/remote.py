@@ -84,6 +84,12 @@ class Remote:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Note what the process used and end it; may be called again."""
+        if self._connection.closed:
+            return
         self.usage = meters.usage(self._pid)
         self._kill()
         self._connection.close()

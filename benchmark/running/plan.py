@@ -16,7 +16,7 @@ from benchmark.results.record import Provenance, Record
 from benchmark.running import provenance
 from benchmark.seeding import LOCAL_SALT, Draw
 from benchmark.tasks import find_track
-from benchmark.tasks.rules import Budget
+from benchmark.tasks.rules import Budget, Network
 from benchmark.tasks.track import Entry, Track
 
 
@@ -55,6 +55,11 @@ class Plan:
     def draw(self, conditions: Conditions) -> Draw:
         """Where its random numbers come from."""
         return Draw(self.track.name, self.job.seed, conditions.salt, conditions.device_name)
+
+    def networks(self, conditions: Conditions) -> dict[str, Network]:
+        """Networks that the harness trains for this job, by names that no other's have. Reads no data."""
+        found = self.track.rules.networks(self.budget, self.source, self.draw(conditions))
+        return {f"{self.track.name}/{network.name}/{self.job.tier}-{self.job.seed}": network for network in found}
 
     def comparison(self, conditions: Conditions) -> dict[str, str]:
         """What must agree before two records may share a table. Raises DataError if the data are missing."""

@@ -1,8 +1,10 @@
-"""One job from its name to its record: prepare the data, start the contestant, judge, account for the cost."""
+"""Jobs from their names to their records: prepare the data, start contestants, judge, account for the cost."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +16,10 @@ from benchmark.machine import device, meters
 from benchmark.results.record import Costs, Failure, Record
 from benchmark.running import provenance
 from benchmark.running.plan import Conditions, Plan
-from benchmark.tasks.rules import Outcome
+from benchmark.tasks.rounds import FIRST, LAST, Rotation, Rounds
+from benchmark.tasks.rules import Contestant, Outcome, Rules
+
+Player = InProcess | Remote
 
 
 def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) -> Record:
@@ -23,20 +28,132 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
     threads: torch threads of the contestant;  alone: nothing else runs on the machine.
     Raises DataError if the job's data cannot be had: that is no fault of the method's.
     """
-    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    if plan.track.timing:
+        return run_round([plan], conditions, threads=threads)[0]
+    started_at = _now()
     clock = meters.Clock()
+    outcome: Outcome | ContestantError
+    player: Player | None = None
+    rules = plan.track.rules
+    assert isinstance(rules, Rules)
     with clock.running("wall"):
         comparison = plan.comparison(conditions)
         with clock.running("data"):
-            data = plan.track.rules.prepare(plan.budget, plan.source, plan.draw(conditions))
-        told = plan.track.rules.tell(plan.budget, data)
-        setup = plan.track.setup(seed=plan.job.seed, track=plan.track.name, device_name=conditions.device_name, **told)
-        spec = Spec(plan.track.name, plan.entry.name, plan.entry.origin, asdict(setup), threads)
+            data = rules.prepare(plan.budget, plan.source, plan.draw(conditions))
+        spec = _spec(plan, plan.entry.name, plan.entry.origin, conditions, data, threads)
         energy = meters.EnergyMeter(conditions.device_name, alone=alone)
-        contest = _contest(plan, spec, conditions, data, clock)
+        try:
+            player = _player(spec, conditions, reference=plan.entry.role == "reference")
+            with player:
+                outcome = rules.judge(player, plan.budget, data, clock)
+                player.finish()
+        except ContestantError as error:
+            outcome = error
         joules = energy.read()
-    costs = _costs(contest, clock, joules, energy.cover)
-    outcome = contest.outcome
+    seconds, phases = clock.seconds["wall"], player.clock.seconds if player else {}
+    costs = Costs(
+        wall_seconds=seconds,
+        data_seconds=clock.seconds["data"],
+        harness_seconds=seconds - clock.seconds["data"] - sum(phases.values()),
+        joules=joules,
+        joules_cover=energy.cover if joules is not None else "",
+        **_used(player, outcome),
+    )
+    return _record(plan, conditions, comparison, outcome, costs, started_at)
+
+
+def run_round(plans: Sequence[Plan], conditions: Conditions, *, threads: int) -> list[Record]:
+    """Run the jobs of one round of a timed track side by side; return their records in the order of the plans.
+
+    Nothing else may run on the machine. What the round took beside the methods' own time is shared among its records.
+    Raises DataError if the data cannot be had, ContestantError if the anchor fails.
+    """
+    started_at = _now()
+    clock = meters.Clock()
+    first = plans[0]
+    rules = first.track.rules
+    assert isinstance(rules, Rounds)
+    players: dict[str, Player] = {}
+    failures: dict[str, ContestantError] = {}
+    with clock.running("wall"), ExitStack() as house:
+        comparison = first.comparison(conditions)
+        with clock.running("data"):
+            data = rules.prepare(first.budget, first.source, first.draw(conditions))
+        anchors: dict[str, Contestant] = {}
+        for name in (FIRST, LAST):
+            anchor = anchors[name] = _player(_spec(first, "", "", conditions, data, threads), conditions)
+            house.enter_context(anchor)
+        for plan in plans:
+            spec = _spec(plan, plan.entry.name, plan.entry.origin, conditions, data, threads)
+            player = _player(spec, conditions, reference=plan.entry.role == "reference")
+            players[plan.job.method] = player
+            try:
+                house.enter_context(player)
+            except ContestantError as error:
+                failures[plan.job.method] = error
+        able = {name: player for name, player in players.items() if name not in failures}
+        rotation = Rotation(able, anchors, leave=lambda name: players[name].leave())
+        outcomes: dict[str, Outcome | ContestantError] = {**rules.judge_round(rotation, first.budget, data, clock)}
+        for name in rotation.methods:
+            with rotation.trying(name):
+                players[name].finish()
+        outcomes |= failures | rotation.failures
+    inside = {name: sum(player.clock.seconds.values()) for name, player in players.items()}
+    share = (clock.seconds["wall"] - sum(inside.values())) / len(plans)
+    data_share = clock.seconds["data"] / len(plans)
+    records = []
+    for plan in plans:
+        name = plan.job.method
+        costs = Costs(
+            wall_seconds=share + inside[name],
+            data_seconds=data_share,
+            harness_seconds=share - data_share,
+            **_used(players[name], outcomes[name]),
+        )
+        records.append(_record(plan, conditions, comparison, outcomes[name], costs, started_at))
+    return records
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _spec(plan: Plan, method: str, origin: str, conditions: Conditions, data: Any, threads: int) -> Spec:
+    told = plan.track.rules.tell(plan.budget, data)
+    setup = plan.track.setup(seed=plan.job.seed, track=plan.track.name, device_name=conditions.device_name, **told)
+    return Spec(plan.track.name, method, origin, asdict(setup), threads)
+
+
+def _player(spec: Spec, conditions: Conditions, *, reference: bool = False) -> Player:
+    if conditions.in_process:
+        return InProcess(spec, reference=reference)
+    return Remote(spec, conditions.limits, reference=reference)
+
+
+def _used(player: Player | None, outcome: Outcome | ContestantError) -> dict[str, Any]:
+    """What a contestant used, in the words of `Costs`."""
+    found: dict[str, Any] = {"rates": outcome.rates if isinstance(outcome, Outcome) else {}}
+    if player is not None:
+        found |= {
+            "phases": dict(player.clock.seconds),
+            "cpu_seconds": player.usage.cpu_seconds,
+            "peak_bytes": player.usage.peak_bytes,
+            "start_bytes": player.start_bytes,
+            "peak_device_bytes": player.peak_device_bytes,
+        }
+    return found
+
+
+def _record(
+    plan: Plan,
+    conditions: Conditions,
+    comparison: dict[str, str],
+    outcome: Outcome | ContestantError,
+    costs: Costs,
+    started_at: str,
+) -> Record:
+    failure = None if isinstance(outcome, Outcome) else outcome
+    found = outcome if isinstance(outcome, Outcome) else Outcome({})
     return Record(
         question=plan.track.question,
         track=plan.track.name,
@@ -45,14 +162,14 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
         seed=plan.job.seed,
         role=plan.entry.role,
         paper=plan.entry.paper,
-        status=contest.status,  # type: ignore[arg-type]  # pydantic validates the word
-        failure=contest.failure,
+        status=failure.status if failure else "ok",  # type: ignore[arg-type]  # pydantic validates the word
+        failure=Failure(message=str(failure), details=failure.details) if failure else None,
         primary=plan.track.primary.name,
-        metrics=outcome.metrics if outcome else {},
-        curves=outcome.curves if outcome else {},
-        pictures=outcome.pictures if outcome else {},
-        names=outcome.names if outcome else {},
-        doubt=outcome.doubt if outcome else "",
+        metrics=found.metrics,
+        curves=found.curves,
+        pictures=found.pictures,
+        names=found.names,
+        doubt=found.doubt,
         costs=costs,
         device=device.describe(conditions.device_name),
         software=provenance.software(),
@@ -60,56 +177,4 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
         comparison=comparison,
         started_at=started_at,
         in_process=conditions.in_process,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Contest:
-    """How a contest ended and what it used."""
-
-    outcome: Outcome | None
-    status: str
-    failure: Failure | None
-    phases: dict[str, float]
-    usage: meters.Usage
-    start_bytes: int | None = None
-    peak_device_bytes: int | None = None
-
-
-def _contest(plan: Plan, spec: Spec, conditions: Conditions, data: Any, clock: meters.Clock) -> _Contest:
-    outcome: Outcome | None = None
-    status, failure = "ok", None
-    player: InProcess | Remote | None = None
-    reference = plan.entry.role == "reference"
-    try:
-        if conditions.in_process:
-            player = InProcess(spec, reference=reference)
-            outcome = plan.track.rules.judge(player, plan.budget, data, clock)
-        else:
-            player = Remote(spec, conditions.limits, reference=reference)
-            with player:
-                outcome = plan.track.rules.judge(player, plan.budget, data, clock)
-                player.finish()
-    except ContestantError as error:
-        outcome, status, failure = None, error.status, Failure(message=str(error), details=error.details)
-    phases = dict(player.clock.seconds) if player else {}
-    if isinstance(player, Remote):
-        return _Contest(outcome, status, failure, phases, player.usage, player.start_bytes, player.peak_device_bytes)
-    return _Contest(outcome, status, failure, phases, meters.Usage(None, None, None))
-
-
-def _costs(contest: _Contest, clock: meters.Clock, joules: float | None, cover: str) -> Costs:
-    wall, data = clock.seconds["wall"], clock.seconds["data"]
-    return Costs(
-        wall_seconds=wall,
-        phases=contest.phases,
-        data_seconds=data,
-        harness_seconds=wall - data - sum(contest.phases.values()),
-        cpu_seconds=contest.usage.cpu_seconds,
-        peak_bytes=contest.usage.peak_bytes,
-        start_bytes=contest.start_bytes,
-        peak_device_bytes=contest.peak_device_bytes,
-        joules=joules,
-        joules_cover=cover if joules is not None else "",
-        rates=contest.outcome.rates if contest.outcome else {},
     )

@@ -13,6 +13,7 @@ from benchmark.results.record import Record
 from benchmark.results.store import Store
 from benchmark.running.plan import Conditions, Plan
 from benchmark.tasks import all_tracks, find_task, find_track
+from benchmark.tasks.rounds import RoundBudget
 from benchmark.tasks.track import Entry
 
 _MOST_SEEDS = 10_000
@@ -95,7 +96,11 @@ def plans(request: Request) -> tuple[list[Plan], list[str]]:
         left_out = sorted(set(track.entries) - set(names)) if not request.methods else []
         if left_out:
             notes.append(f"track {track.name}: tier {request.tier!r} leaves out, unless named: {', '.join(left_out)}")
-        chosen += [Plan.of(Job(track.name, name, tier, seed)) for name in sorted(names) for seed in request.seeds]
+        seeds: Sequence[int] = request.seeds
+        budget = track.budget(request.tier)
+        if isinstance(budget, RoundBudget):  # seeds change nothing in a time
+            seeds = range(max(budget.rounds, len(seeds)))
+        chosen += [Plan.of(Job(track.name, name, tier, seed)) for name in sorted(names) for seed in seeds]
     return chosen, notes
 
 

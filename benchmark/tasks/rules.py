@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -94,8 +94,21 @@ class Contestant(Protocol):
         """Wall seconds so far inside the method in `phase`."""
 
 
-class Rules(ABC):
-    """A track's protocol, run by the judge. `data` is whatever `prepare` makes; `sizes` is the tier's budget."""
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that the harness trains for a track's jobs of one seed: a job of its own, which no method pays for.
+
+    name: what it is, in a few words;  seconds: expected wall seconds on a CPU core;  make: trains it and keeps it
+    (`benchmark.learning.keeping`), so that `prepare` finds it; returns at once if it is there.
+    """
+
+    name: str
+    seconds: float
+    make: Callable[[], object]
+
+
+class Preparation(ABC):
+    """What comes before judging. `data` is whatever `prepare` makes; `sizes` is the tier's budget."""
 
     def needs(self, sizes: Any) -> tuple[str, ...]:
         """Name the datasets that a budget needs besides its own, which `prepare` finds in the catalogue."""
@@ -105,6 +118,10 @@ class Rules(ABC):
         """Say what else two results must share to be compared, besides version, data, tier and budget."""
         return {}
 
+    def networks(self, sizes: Any, source: Source, draw: Draw) -> tuple[Network, ...]:
+        """Name the networks that the harness trains for these jobs, whatever their method."""
+        return ()
+
     @abstractmethod
     def prepare(self, sizes: Any, source: Source, draw: Draw) -> Any:
         """Make what the job needs from the dataset; the only part that touches data on disk."""
@@ -112,6 +129,10 @@ class Rules(ABC):
     @abstractmethod
     def tell(self, sizes: Any, data: Any) -> dict[str, Any]:
         """Say what the contestant is told: the fields of the track's setup beyond those that all setups share."""
+
+
+class Rules(Preparation):
+    """A track's protocol, run by the judge on one contestant at a time."""
 
     @abstractmethod
     def judge(self, contestant: Contestant, sizes: Any, data: Any, clock: Clock) -> Outcome:

@@ -12,6 +12,7 @@ from benchmark.errors import DuplicateNameError, PluginError, UsageError, unknow
 from benchmark.identity import registrar
 from benchmark.results.job import Tier, check_name
 from benchmark.results.record import MetricValue, Role
+from benchmark.tasks.rounds import Rounds
 from benchmark.tasks.rules import Budget, Rules, Setup
 
 M = TypeVar("M")
@@ -64,8 +65,7 @@ class Track(Generic[M]):
     """One ranked setting of a task, and the registry of its methods, each of which implements the Protocol M.
 
     name: `forgetting.permuted`;  question: what it asks, in one sentence;
-    version: raised when the rules change, so that old numbers are not mixed with new;
-    timing: its metric is a time, so its jobs run alone on the machine.
+    version: raised when the rules change, so that old numbers are not mixed with new.
     """
 
     def __init__(
@@ -77,9 +77,8 @@ class Track(Generic[M]):
         protocol: type[M],
         setup: type[Setup],
         metrics: tuple[Metric, ...],
-        rules: Rules,
+        rules: Rules | Rounds,
         tiers: Mapping[Tier, Budget],
-        timing: bool = False,
     ) -> None:
         self.name = name
         self.question = question
@@ -89,7 +88,6 @@ class Track(Generic[M]):
         self.metrics = metrics
         self.rules = rules
         self.tiers = dict(tiers)
-        self.timing = timing
         self.entries: dict[str, Entry] = {}
         self.classes: dict[str, type] = {}
 
@@ -97,6 +95,11 @@ class Track(Generic[M]):
     def primary(self) -> Metric:
         """The metric that ranks: the first."""
         return self.metrics[0]
+
+    @property
+    def timing(self) -> bool:
+        """Whether its metric is a time: its rounds run alone on the machine, all methods side by side."""
+        return isinstance(self.rules, Rounds)
 
     def method(
         self, name: str, *, paper: str | None = None, role: Role = "method", tiers: Sequence[str] = ()

@@ -29,7 +29,7 @@ from benchmark.tasks.long_sequence.attention.features import (
 from benchmark.tasks.long_sequence.attention.linear import attend, read_on
 from benchmark.tasks.long_sequence.attention.softmax import exact
 from benchmark.tasks.long_sequence.attention.tiles import CHUNK, State
-from benchmark.tasks.long_sequence.encode import EncodeSetup
+from benchmark.tasks.long_sequence.setups import EncodeSetup
 from benchmark.throughput import plugged
 
 LENGTH, HEADS, DIM = 8192, 8, 64

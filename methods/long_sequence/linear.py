@@ -9,9 +9,8 @@ from __future__ import annotations
 from benchmark.tasks.long_sequence import decode, encode, recall
 from benchmark.tasks.long_sequence.attention.features import EluPlusOne
 from benchmark.tasks.long_sequence.attention.interface import EncodeDecodeAttention
-from benchmark.tasks.long_sequence.decode import DecodeSetup
-from benchmark.tasks.long_sequence.encode import EncodeSetup
 from benchmark.tasks.long_sequence.learner import Fixed, RecallLearner
+from benchmark.tasks.long_sequence.setups import DecodeSetup, EncodeSetup
 from benchmark.tasks.long_sequence.transformer import Attention
 
 

@@ -11,12 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.tasks.long_sequence import decode, encode, recall
-from benchmark.tasks.long_sequence.attention.interface import EncodeAttention
+from benchmark.tasks.long_sequence.attention.interface import DecodeAttention, EncodeAttention
 from benchmark.tasks.long_sequence.attention.softmax import exact
-from benchmark.tasks.long_sequence.decode import DecodeSetup
-from benchmark.tasks.long_sequence.encode import EncodeSetup
 from benchmark.tasks.long_sequence.learner import Fixed, RecallLearner
 from benchmark.tasks.long_sequence.recall import RecallSetup
+from benchmark.tasks.long_sequence.setups import DecodeSetup, EncodeSetup
 from benchmark.tasks.long_sequence.transformer import Attention
 
 
@@ -37,7 +36,7 @@ class LocalWindow(EncodeAttention):
 
 
 @decode.track.method("local-window", role="baseline", paper="arXiv:2011.04006")
-class LastTokens:
+class LastTokens(DecodeAttention):
     """window: tokens that a token sees, itself included (256: as many as are kept at most)."""
 
     def __init__(self, setup: DecodeSetup, *, window: int = 256) -> None:
@@ -76,7 +75,7 @@ class LastTokens:
 
 @recall.track.method("local-window", role="baseline", paper="arXiv:2011.04006")
 class LocalLearner(RecallLearner):
-    """window: tokens of a block (16: through two layers the last token hears of the last 33 to 48)."""
+    """window: tokens of a block (16: a layer's last token hears of itself and the 16 to 31 before it)."""
 
     def __init__(self, setup: RecallSetup, *, window: int = 16) -> None:
         super().__init__(setup)

@@ -16,10 +16,9 @@ from benchmark.tasks.long_sequence import decode, encode, recall
 from benchmark.tasks.long_sequence.attention.features import Exponential, FeatureMap, Rectified, orthogonal
 from benchmark.tasks.long_sequence.attention.interface import EncodeDecodeAttention
 from benchmark.tasks.long_sequence.attention.linear import attend
-from benchmark.tasks.long_sequence.decode import DecodeSetup
-from benchmark.tasks.long_sequence.encode import EncodeSetup
 from benchmark.tasks.long_sequence.learner import RecallLearner
 from benchmark.tasks.long_sequence.recall import RecallSetup
+from benchmark.tasks.long_sequence.setups import DecodeSetup, EncodeSetup
 from benchmark.tasks.long_sequence.transformer import Attention
 
 
@@ -42,6 +41,10 @@ class Performer(EncodeDecodeAttention):
         """The feature map, with a new projection each time."""
         return Exponential(self._projection())
 
+    def estimates(self) -> str:
+        """See `TimedAttention.estimates`: every weight, without bias (lemma 1)."""
+        return "softmax"
+
     def gradients(self, q: Tensor, k: Tensor, v: Tensor, push: Tensor) -> list[Tensor]:
         """See `Encoder.gradients`."""
         self._calls += 1
@@ -53,8 +56,25 @@ class Performer(EncodeDecodeAttention):
         return orthogonal(*self._shape, generator=self._rng).to(self._device)
 
 
+@encode.track.method("performer-hyperbolic", paper="arXiv:2009.14794")
+@decode.track.method("performer-hyperbolic", paper="arXiv:2009.14794")
+class HyperbolicPerformer(Performer):
+    """SM^hyp+ (lemma 1): exp(W x - |x|^2 / 2) beside exp(-W x - |x|^2 / 2), the same number of features from half the
+    rows, with less variance. The paper's experiments, and released code, have the plain ones.
+
+    features: rows of W (128, for 256 features as `Performer` has)
+    """
+
+    def __init__(self, setup: EncodeSetup | DecodeSetup, *, features: int = 128, redraw_every: int = 1000) -> None:
+        super().__init__(setup, features=features, redraw_every=redraw_every)
+
+    def drawn(self) -> FeatureMap:
+        """See `Performer.drawn`."""
+        return Exponential(self._projection(), hyperbolic=True)
+
+
 @encode.track.method("performer-relu", paper="arXiv:2009.14794")
-@decode.track.method("performer-relu", paper="arXiv:2009.14794")
+@decode.track.method("performer-relu", paper="arXiv:2009.14794", tiers=("smoke", "standard"))
 class ReluPerformer(Performer):
     """Generalised attention with as many rows, projected; the JAX code's default takes relu of q and k themselves.
 
@@ -76,11 +96,15 @@ class ReluPerformer(Performer):
         """See `Performer.drawn`."""
         return Rectified(self._projection(), offset=self._offset)
 
+    def estimates(self) -> str:
+        """See `TimedAttention.estimates`: a kernel of its own."""
+        return "other"
+
 
 @recall.track.method("performer", paper="arXiv:2009.14794")
 class PerformerLearner(RecallLearner):
-    """features: rows of W, one for all heads of a layer (64, twice a head's dimensions; the paper's 256 are four
-    times);  redraw_every: so many training steps share a W (1000, as in `Performer`; 10 cost accuracy in short ones).
+    """features: rows of W, one for all heads of a layer (64, four times a head's dimensions, as the paper's 256 are);
+    redraw_every: so many training steps share a W (1000, as in `Performer`; 10 cost accuracy in short ones).
     """
 
     def __init__(self, setup: RecallSetup, *, features: int = 64, redraw_every: int = 1000) -> None:
@@ -102,7 +126,19 @@ class PerformerLearner(RecallLearner):
         return Exponential(projection)
 
 
-@recall.track.method("performer-relu", paper="arXiv:2009.14794")
+@recall.track.method("performer-hyperbolic", paper="arXiv:2009.14794")
+class HyperbolicLearner(PerformerLearner):
+    """features: rows of W (32, for 64 features as `PerformerLearner` has)."""
+
+    def __init__(self, setup: RecallSetup, *, features: int = 32, redraw_every: int = 1000) -> None:
+        super().__init__(setup, features=features, redraw_every=redraw_every)
+
+    def map_of(self, projection: Tensor) -> FeatureMap:
+        """See `PerformerLearner.map_of`."""
+        return Exponential(projection, hyperbolic=True)
+
+
+@recall.track.method("performer-relu", paper="arXiv:2009.14794", tiers=("smoke", "standard", "paper"))
 class ReluPerformerLearner(PerformerLearner):
     """offset: added to features, as in `ReluPerformer`."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 
 from rich.console import Console
@@ -14,19 +15,36 @@ from rich.text import Text
 
 from benchmark.cli.console import duration
 from benchmark.errors import StoreError
+from benchmark.results.job import Job
 from benchmark.results.record import Record
 from benchmark.results.store import Store
-from benchmark.running.executors import Done, Executor
+from benchmark.running.executors import Done, Executor, Made, round_name
 from benchmark.running.selection import Estimates, Selection
 from benchmark.tasks import find_track
 
+_WORTH_A_LINE = 0.5
+"""Seconds from which on the making of a network was more than finding it."""
+
 
 class Progress:
-    """The course of one run. interrupted: it was ended from outside."""
+    """The course of one run. interrupted: it was ended from outside.
 
-    def __init__(self, selection: Selection, estimates: Estimates, out: Console, *, slug: str, store: Store) -> None:
+    networks: expected seconds of those that the harness trains for the pending jobs, by name.
+    """
+
+    def __init__(
+        self,
+        selection: Selection,
+        estimates: Estimates,
+        out: Console,
+        *,
+        slug: str,
+        store: Store,
+        networks: Mapping[str, float],
+    ) -> None:
         self._selection, self._estimates, self._out = selection, estimates, out
-        self._slug, self._store = slug, store
+        self._slug, self._store, self._networks = slug, store, dict(networks)
+        self._running = Running()
         self._ok = 0
         self._in_doubt: list[str] = []
         self._failed: list[str] = []
@@ -52,7 +70,12 @@ class Progress:
             out.print(f"nothing to do: all {total} jobs are finished in {self._store.root} for {self._slug}")
         else:
             done = f", {len(selection.answered)} finished before" if selection.answered else ""
-            out.print(f"{len(selection.pending)} jobs to run on {self._slug}{done}")
+            made = f", and {len(self._networks)} networks to train for them" if self._networks else ""
+            out.print(f"{len(selection.pending)} jobs to run on {self._slug}{made}{done}")
+
+    def started(self, what: str) -> None:
+        """Note that a job, a round or the making of a network has started; any thread may say so."""
+        self._running.add(what)
 
     def follow(self, executor: Executor) -> None:
         """Run the pending jobs, the longest first, and write each record as it comes.
@@ -61,30 +84,38 @@ class Progress:
         its result would be lost as well.
         """
         out = self._out
-        left = {plan.job: self._estimates(plan) for plan in self._selection.pending}
+        left: dict[Job | str, float] = {plan.job: self._estimates(plan) for plan in self._selection.pending}
+        jobs = sorted((plan.job for plan in self._selection.pending), key=lambda job: (-left[job], job))
+        left.update(self._networks)
         expected = taken = 0.0
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("running", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             _TimeLeft(),
+            self._running,
         )
         # Closing ends the contestants, wherever in this function Ctrl-C strikes.
-        finished = closing(executor.run(sorted(left, key=lambda job: (-left[job], job))))
+        finished = closing(executor.run(jobs))
         with finished as results, Bar(*columns, console=out, disable=not out.is_terminal) as bar:
-            shown = bar.add_task("running", total=len(left), deadline=_deadline(left.values(), executor.workers, 1.0))
+            shown = bar.add_task("", total=len(left), deadline=_deadline(left.values(), executor.workers, 1.0))
             for done in results:
-                share = left.pop(done.job)
-                try:
-                    self._take(done)
-                except StoreError as error:
-                    self._lose(done, str(error))
-                    for job in left:
-                        self._lose(Done(job, None), "not run, since the store cannot be written")
-                    return
-                if done.record is not None:
-                    expected, taken = expected + share, taken + done.record.costs.wall_seconds
+                share = left.pop(done.name if isinstance(done, Made) else done.job)
+                if isinstance(done, Made):
+                    self._note(done)
+                    expected, taken = expected + share, taken + done.seconds
+                else:
+                    try:
+                        self._take(done)
+                    except StoreError as error:
+                        self._lose(done, str(error))
+                        for job in left:
+                            if isinstance(job, Job):
+                                self._lose(Done(job, None), "not run, since the store cannot be written")
+                        return
+                    if done.record is not None:
+                        expected, taken = expected + share, taken + done.record.costs.wall_seconds
                 pace = taken / expected if expected else 1.0
                 bar.update(shown, advance=1, deadline=_deadline(left.values(), executor.workers, pace))
 
@@ -121,7 +152,15 @@ class Progress:
             "interrupted": self.interrupted,
         }
 
+    def _note(self, made: Made) -> None:
+        self._running.drop(made.name)
+        if made.problem:
+            self._out.print(f"{made.name}: {escape(made.problem)}", style="red", highlight=False)
+        elif not self._out.is_terminal and made.seconds >= _WORTH_A_LINE:
+            self._out.print(f"{made.name}: trained in {made.seconds:.1f} s", highlight=False)
+
     def _take(self, done: Done) -> None:
+        self._running.drop(str(done.job), round_name(done.job))
         record = done.record
         if record is None:
             self._lose(done, str(done.problem))
@@ -155,6 +194,31 @@ def _result(record: Record) -> str:
 def _deadline(left: Iterable[float], workers: int, pace: float) -> float:
     """When all will be done, on the clock of `time.perf_counter`, if jobs keep the pace they had."""
     return time.perf_counter() + pace * sum(left) / workers
+
+
+class Running(ProgressColumn):
+    """What runs now, as far as it fits on the line: jobs, rounds, networks in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._names: dict[str, None] = {}
+
+    def add(self, name: str) -> None:
+        """Note a start."""
+        with self._lock:
+            self._names[name] = None
+
+    def drop(self, *names: str) -> None:
+        """Note an end, under whichever of these names it started; the jobs of a round end together."""
+        with self._lock:
+            for name in names:
+                self._names.pop(name, None)
+
+    def render(self, task: Task) -> Text:
+        """Write the names."""
+        with self._lock:
+            return Text("  ".join(self._names), style="bright_black", overflow="ellipsis", no_wrap=True)
 
 
 class _TimeLeft(ProgressColumn):

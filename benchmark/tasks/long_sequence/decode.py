@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import statistics
+from collections import defaultdict
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.results.job import Tier
-from benchmark.tasks.answers import Count, Floats, wrong
+from benchmark.tasks.answers import Count, Floats, Word, wrong
 from benchmark.tasks.long_sequence import timing
-from benchmark.tasks.long_sequence.timing import Series, Tokens
-from benchmark.tasks.rules import Budget, Outcome, Rules, Setup
+from benchmark.tasks.long_sequence.setups import DecodeSetup
+from benchmark.tasks.long_sequence.timing import Timings, Tokens
+from benchmark.tasks.rounds import Rotation, RoundBudget, Rounds
+from benchmark.tasks.rules import Outcome
 from benchmark.tasks.track import Metric, Track
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from benchmark.data.source import Source
     from benchmark.machine.meters import Clock
     from benchmark.seeding import Draw
-    from benchmark.tasks.rules import Contestant
 
 NAME = "long_sequence.decode"
 SPEED_UP = Metric(
@@ -32,14 +33,16 @@ SPEED_UP = Metric(
 )
 SLOW_DOWN = Metric("slow_down", "x", False, "seconds of a step at the last position over the first", measured=True)
 STATE = Metric("state", "MiB", False, "kept between steps at the last position, as the method says")
-ERROR = Metric("error", "%", False, "of outputs, relative to exact attention's; mean over positions")
-NOISE = Metric("noise", "%", False, "difference between two series of timings of the same kernel", measured=True)
+ERROR = Metric(
+    "error", "%", False, "of outputs, relative to exact attention's, if the method estimates it; mean over positions"
+)
+NOISE = Metric("noise", "%", False, "difference between two processes of exact attention in the round", measured=True)
 
-_COLUMNS = ("position", "tokens_per_second", "low", "high", "exact_tokens_per_second", "speed_up", "state_bytes")
+_COLUMNS = ("position", "tokens_per_second", "exact_tokens_per_second", "speed_up", "state_bytes")
 
 
 class Decoder(Protocol):
-    """What a method of `decode` implements. Built once per job as `Method(setup)`; reads one batch of sequences."""
+    """What a method of `decode` implements. Built once per round as `Method(setup)`; reads one batch of sequences."""
 
     def read(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Take the next tokens of the prompt and attend: each to itself and all before it.
@@ -53,114 +56,146 @@ class Decoder(Protocol):
     def state_bytes(self) -> int:
         """Bytes of what it keeps of the tokens so far."""
 
-
-@dataclass(frozen=True, slots=True)
-class DecodeSetup(Setup):
-    """What the contestant is told. longest: so many tokens come at most."""
-
-    batch: int
-    heads: int
-    dim: int
-    longest: int
+    def estimates(self) -> str:
+        """Say what its outputs are meant to be: "softmax", those of exact attention, or "other"."""
 
 
 @dataclass(frozen=True, slots=True)
-class DecodeBudget(Budget):
-    """Sizes of a tier. positions: rising, at which steps are timed;  rounds: timings at each, in any case, as further
-    tokens follow from where they end;  steps: in a row per timing;  noise: limit of the A/A test, in %."""
+class DecodeBudget(RoundBudget):
+    """Sizes of a tier. positions: rising, at which steps are timed;  turns: at each, after one that warms up;  steps:
+    in a row per turn;  noise: limit of the A/A test, in %."""
 
     batch: int
     heads: int
     dim: int
     positions: tuple[int, ...]
-    rounds: int
+    turns: int
     steps: int
     noise: float
 
     @property
     def longest(self) -> int:
         """Tokens that may come: the last position, and the steps timed there."""
-        return self.positions[-1] + (1 + self.rounds) * self.steps
+        return self.positions[-1] + (1 + self.turns) * self.steps
 
 
-class _DecodeRules(Rules):
+class _DecodeRules(Rounds):
+    def anchor(self) -> type:
+        from benchmark.tasks.long_sequence.attention.softmax import CachedDecoder
+
+        return CachedDecoder
+
     def prepare(self, sizes: DecodeBudget, source: Source, draw: Draw) -> Tokens:
         return Tokens.of(source, draw, batch=sizes.batch, heads=sizes.heads, length=sizes.longest, dim=sizes.dim)
 
     def tell(self, sizes: DecodeBudget, data: Tokens) -> dict[str, Any]:
         return {"batch": sizes.batch, "heads": sizes.heads, "dim": sizes.dim, "longest": sizes.longest}
 
-    def judge(self, contestant: Contestant, sizes: DecodeBudget, data: Tokens, clock: Clock) -> Outcome:
-        q, k, v = (x.to(data.device) for x in data.stretch(sizes.longest, "decode"))
-        curve: dict[str, list[float]] = {column: [] for column in _COLUMNS}
-        series, errors, medians, now = [], [], [], 0
-        with timing.threads(contestant.threads):
-            for position in sizes.positions:
-                prompt = [x[:, :, now:position] for x in (q, k, v)]
-                contestant.call("read", *prompt, reply=Floats(*prompt[0].shape))
-                state = contestant.call("state_bytes", reply=Count("bytes"), phase="check")
-                one, off, now = _steps(contestant, sizes, (q, k, v), position, data.device)
-                series.append(one)
-                errors.append(off)
-                fast, middle, slow = (sizes.batch / x for x in timing.quartiles(one.method))
-                medians.append(sizes.batch / middle)
-                exact = sizes.batch / timing.quartiles(one.exact)[1]
-                row = (position, middle, slow, fast, exact, one.speed_up, state)
-                for column, value in zip(_COLUMNS, row, strict=True):
-                    curve[column].append(float(value))
-        gains = [one.speed_up for one in series]
-        noise = timing.noise(series)
-        metrics = {
-            SPEED_UP.name: SPEED_UP.value(statistics.geometric_mean(gains), raw=gains, per="position"),
-            SLOW_DOWN.name: SLOW_DOWN.value(medians[-1] / medians[0]),
-            STATE.name: STATE.value(curve["state_bytes"][-1] / 2**20),
-            ERROR.name: ERROR.value(sum(errors) / len(errors), raw=errors, per="position"),
-            NOISE.name: NOISE.value(noise),
-        }
-        rates = {
-            "prompt tokens/s": sizes.batch * sizes.positions[-1] / contestant.seconds("read"),
-            f"tokens/s at {sizes.positions[-1]}": curve["tokens_per_second"][-1],
-        }
-        return Outcome(metrics, {"decode": curve}, rates, doubt=timing.doubt(noise, limit=sizes.noise))
+    def judge_round(self, rotation: Rotation, sizes: DecodeBudget, data: Tokens, clock: Clock) -> dict[str, Outcome]:
+        tokens = data.stretch(sizes.longest, "decode")
+        timings: dict[int, Timings] = {}
+        states: dict[str, list[int]] = defaultdict(list)
+        errors: dict[str, list[float]] = defaultdict(list)
+        now = 0
+        for position in sizes.positions:
+            prompt = [x[:, :, now:position] for x in tokens]
+            for name in rotation.turn():
+                with rotation.trying(name):
+                    rotation[name].call("read", *prompt, reply=Floats(*prompt[0].shape))
+                    state = rotation[name].call("state_bytes", reply=Count("bytes"), phase="check")
+                    states[name].append(state)
+            timings[position] = _steps(rotation, sizes, tokens, position, errors)
+            now = position + (1 + sizes.turns) * sizes.steps
+        outcomes = {}
+        for name in rotation.methods:
+            with rotation.trying(name):
+                estimates = rotation[name].call("estimates", reply=Word(("softmax", "other")), phase="check")
+                seconds = rotation[name].seconds("read")
+                outcome = _outcome(name, sizes, timings, states[name], reading=seconds)
+                if estimates == "softmax":
+                    off = errors[name]
+                    outcome.metrics[ERROR.name] = ERROR.value(sum(off) / len(off), raw=off, per="position")
+                outcomes[name] = outcome
+        return outcomes
+
+
+def _outcome(
+    name: str, sizes: DecodeBudget, timings: dict[int, Timings], states: list[int], *, reading: float
+) -> Outcome:
+    curve: dict[str, list[float]] = {column: [] for column in _COLUMNS}
+    for (position, one), state in zip(timings.items(), states, strict=True):
+        row = (position, sizes.batch / one.median(name), sizes.batch / one.anchor, one.speed_up(name), state)
+        for column, value in zip(_COLUMNS, row, strict=True):
+            curve[column].append(float(value))
+    gains, speeds = curve["speed_up"], curve["tokens_per_second"]
+    noise = timing.noise(timings.values())
+    metrics = {
+        SPEED_UP.name: SPEED_UP.value(statistics.geometric_mean(gains), raw=gains, per="position"),
+        SLOW_DOWN.name: SLOW_DOWN.value(speeds[0] / speeds[-1]),
+        STATE.name: STATE.value(states[-1] / 2**20),
+        NOISE.name: NOISE.value(noise),
+    }
+    rates = {
+        "prompt tokens/s": sizes.batch * sizes.positions[-1] / reading,
+        f"tokens/s at {sizes.positions[-1]}": speeds[-1],
+    }
+    return Outcome(metrics, {"decode": curve}, rates, doubt=timing.doubt(noise, limit=sizes.noise))
 
 
 def _steps(
-    contestant: Contestant, sizes: DecodeBudget, tokens: tuple[Tensor, ...], position: int, device: str
-) -> tuple[Series, float, int]:
-    """Time steps from a position on, after some that are not timed: the series, the error in %, and the new place."""
+    rotation: Rotation,
+    sizes: DecodeBudget,
+    tokens: tuple[Tensor, ...],
+    position: int,
+    errors: dict[str, list[float]],
+) -> Timings:
+    """Time steps from a position on, turn by turn, after a turn that warms up; errors, in %, are added by method."""
+    import torch
+
+    timings = Timings()
+    shape = (sizes.batch, sizes.heads, 1, sizes.dim)
+    for turn in range(1 + sizes.turns):
+        ends = range(position + turn * sizes.steps + 1, position + (turn + 1) * sizes.steps + 1)
+        calls = [tuple(x[:, :, end - 1 : end] for x in tokens) for end in ends]
+        wanted = _exact_steps(tokens, ends) if turn in (0, sizes.turns) else None
+        phase = "step" if turn else "step, first"
+        for name in rotation.turn():
+            with rotation.trying(name):
+                contestant = rotation[name]
+                before = contestant.seconds(phase)
+                if turn:
+                    timing.settle()
+                answers = contestant.burst("step", calls, phase=phase, reply=Floats(*shape))
+                if turn:
+                    timings.seconds[name].append((contestant.seconds(phase) - before) / sizes.steps)
+                if wanted is None:
+                    continue
+                off = timing.error(torch.cat(answers, 2), wanted)
+                if not turn:
+                    errors[name].append(off)
+                elif off > 2 * errors[name][-1] + 100:  # an honest method may lose tokens; nonsense is off by 100 %
+                    raise wrong(
+                        "step",
+                        f"is {off:.0f} % off where it is timed, after position {position}; "
+                        f"{errors[name][-1]:.0f} % before",
+                    )
+    return timings
+
+
+def _exact_steps(tokens: tuple[Tensor, ...], ends: range) -> Tensor:
+    """What exact attention answers in steps at which so many tokens have come: (batch, heads, steps, dim)."""
     import torch
 
     from benchmark.tasks.long_sequence.attention.softmax import exact
 
-    def exact_steps(start: int) -> list[Tensor]:
-        q, k, v = tokens
-        ends = range(start + 1, start + sizes.steps + 1)
-        return [exact(q[:, :, end - 1 : end], k[:, :, :end], v[:, :, :end]) for end in ends]
-
-    def steps(start: int, phase: str) -> list[Tensor]:
-        calls = [tuple(x[:, :, at : at + 1] for x in tokens) for at in range(start, start + sizes.steps)]
-        shape = (sizes.batch, sizes.heads, 1, sizes.dim)
-        return contestant.burst("step", calls, phase=phase, reply=Floats(*shape))
-
-    series, now = Series(), position + sizes.steps
-    off = timing.error(torch.cat(steps(position, "step, first"), 2), torch.cat(exact_steps(position), 2).cpu())
-    for _ in range(sizes.rounds):
-        start = now
-        series.exact.append(timing.seconds(partial(exact_steps, start), device) / sizes.steps)
-        before = contestant.seconds("step")
-        timing.settle()
-        found = steps(start, "step")
-        series.method.append((contestant.seconds("step") - before) / sizes.steps)
-        now += sizes.steps
-    last = timing.error(torch.cat(found, 2), torch.cat(exact_steps(start), 2).cpu())
-    if last > 2 * off + 100:  # an honest method may lose tokens that it still had at first; nonsense is off by 100 %
-        raise wrong("step", f"is {last:.0f} % off where it is timed, after position {position}; {off:.0f} % before")
-    return series, off, now
+    q, k, v = tokens
+    return torch.cat([exact(q[:, :, end - 1 : end], k[:, :, :end], v[:, :, :end]) for end in ends], 2)
 
 
 def _budget(*, seconds: float, **sizes: Any) -> DecodeBudget:
     defaults: dict[str, Any] = {
-        "batch": 4, "heads": 8, "dim": 64, "positions": (256, 1024, 4096), "rounds": 15, "steps": 16, "noise": 25.0,
+        "rounds": 5, "batch": 1, "heads": 8, "dim": 64, "positions": (256, 4096), "turns": 3, "steps": 64,
+        "noise": 25.0,
     }  # fmt: skip
     return DecodeBudget("gaussian-tokens", seconds, **(defaults | sizes))
 
@@ -168,17 +203,16 @@ def _budget(*, seconds: float, **sizes: Any) -> DecodeBudget:
 track: Track[Decoder] = Track(
     NAME,
     question="Token by token after a prompt: how fast is a step, and how much must be kept, as the text grows?",
-    version=1,
+    version=2,
     protocol=Decoder,
     setup=DecodeSetup,
     metrics=(SPEED_UP, SLOW_DOWN, STATE, ERROR, NOISE),
     rules=_DecodeRules(),
-    timing=True,
     tiers={
-        Tier.SMOKE: _budget(seconds=0.3, batch=1, heads=2, dim=16, positions=(16, 64), rounds=4, steps=4, noise=1e9),
-        Tier.QUICK: _budget(seconds=2),
-        Tier.STANDARD: _budget(
-            seconds=60, batch=8, positions=(256, 1024, 4096, 16384), rounds=15, steps=64, noise=15.0
+        Tier.SMOKE: _budget(
+            seconds=0.3, rounds=1, batch=1, heads=2, dim=16, positions=(16, 64), turns=1, steps=4, noise=1e9
         ),
+        Tier.QUICK: _budget(seconds=1),
+        Tier.STANDARD: _budget(seconds=60, batch=8, positions=(256, 1024, 4096, 16384), turns=5, steps=64, noise=15.0),
     },
 )

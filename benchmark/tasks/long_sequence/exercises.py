@@ -8,49 +8,69 @@ from typing import TYPE_CHECKING
 
 from benchmark.data.catalogue import LabelledSequences, SequenceDataset, catalogue
 from benchmark.errors import DataError
-from benchmark.seeding import derive
+from benchmark.seeding import derive, generator
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from benchmark.data.catalogue import LabelledImages, Split
     from benchmark.data.source import Source
     from benchmark.seeding import Draw
 
-DRAWN = {"recall": "associative-recall", "lists": "list-operations"}
-"""Exercises and the datasets that draw their sequences; images of the budget's dataset are the third."""
-PIXELS = "pixels"
-EXERCISES = (*DRAWN, PIXELS)
+RECALL, PIXELS = "recall", "pixels"
+EXERCISES = (RECALL, PIXELS)
+DATASET = "associative-recall"
+"""Draws the sequences of `RECALL`; images of the budget's dataset are the other exercise."""
 _CLASSES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """fields: values of each;  draw: training sequences, from a place in their order so many;  test: what is scored"""
+    """fields: values of each;  draw: training sequences of a rung, from a place in their order so many;  tests: what is
+    scored, by rung. Rungs are of one kind and rise in length; an exercise may have but one."""
 
     fields: tuple[int, ...]
     classes: int
-    draw: Callable[[int, int], LabelledSequences]
-    test: LabelledSequences
+    draw: Callable[[int, int, int], LabelledSequences]
+    tests: tuple[LabelledSequences, ...]
 
     @property
     def length(self) -> int:
-        """Tokens of a sequence."""
-        return self.test.tokens.shape[1]
+        """Tokens of the longest sequences."""
+        return int(self.tests[-1].tokens.shape[1])
 
 
-def drawn(name: str, *, length: int, test: int, draw: Draw) -> Exercise:
-    """Sequences that a dataset draws, new ones for every minibatch. Raises DataError if the length is too short.
+def recalled(pairs: tuple[int, ...], *, test: int, draw: Draw) -> Exercise:
+    """Pairs of a key and a value, then a key: a rung for each number of pairs, rising. Training sequences are new ones
+    each time. Raises DataError if a number is too low, or they do not rise.
 
-    name: one of `DRAWN`;  test: how many are scored
+    A dataset names keys by its sequences' length; here the keys of every rung are any of the longest's, so that rungs
+    differ in the number of pairs alone.  test: how many are scored on each rung
     """
-    dataset = catalogue.find(DRAWN[name]).dataset
+    if sorted(set(pairs)) != list(pairs):
+        raise DataError(f"numbers of pairs are {pairs}; they must rise")
+    dataset = catalogue.find(DATASET).dataset
     if not isinstance(dataset, SequenceDataset):
-        raise DataError(f"dataset {DRAWN[name]!r} draws no sequences; take away the plug-in that replaced it")
+        raise DataError(f"dataset {DATASET!r} draws no sequences; take away the plug-in that replaced it")
+    fields = dataset.fields(pairs[-1] + 1)
 
-    def train_on(start: int, count: int) -> LabelledSequences:
-        return dataset.sequences(count=count, length=length, seed=derive(*draw.path(name, "train", start)))
+    def drawn(rung: int, count: int, seed: int) -> LabelledSequences:
+        found = dataset.sequences(count=count, length=pairs[rung] + 1, seed=seed)
+        return LabelledSequences(_renamed(found.tokens, fields[0], seed=seed), found.labels)
 
-    scored = dataset.sequences(count=test, length=length, seed=derive(*draw.secret_path(name, "test")))
-    return Exercise(dataset.fields(length), len(dataset.classes), train_on, scored)
+    def train_on(rung: int, start: int, count: int) -> LabelledSequences:
+        return drawn(rung, count, derive(*draw.path(RECALL, "train", rung, start)))
+
+    scored = [drawn(rung, test, derive(*draw.secret_path(RECALL, "test", rung))) for rung in range(len(pairs))]
+    return Exercise(fields, len(dataset.classes), train_on, tuple(scored))
+
+
+def _renamed(tokens: Tensor, keys: int, *, seed: int) -> Tensor:
+    """The sequences (n, length, 2) with their keys, the first field, drawn anew for each of them from so many."""
+    import torch
+
+    names = torch.rand(len(tokens), keys, generator=generator(seed, DATASET, "names")).argsort(dim=1, stable=True)
+    return torch.cat([names.gather(1, tokens[:, :, 0].long()).unsqueeze(2), tokens[:, :, 1:]], 2)
 
 
 def pixels(source: Source, *, side: int, levels: int, images: int | None, test: int, draw: Draw) -> Exercise:
@@ -71,7 +91,7 @@ def pixels(source: Source, *, side: int, levels: int, images: int | None, test: 
 
     train, scored = read("train", images), read("test", max(1, test // len(classes)))
 
-    def train_on(start: int, count: int) -> LabelledSequences:
+    def train_on(rung: int, start: int, count: int) -> LabelledSequences:
         """From shuffled copies of the training set, one after the other."""
         size = len(train.labels)
         epochs = range(start // size, (start + count - 1) // size + 1)
@@ -79,7 +99,7 @@ def pixels(source: Source, *, side: int, levels: int, images: int | None, test: 
         places = torch.cat(orders)[start % size :][:count]
         return LabelledSequences(train.tokens[places], train.labels[places])
 
-    return Exercise((levels + 1,), len(classes), train_on, scored)
+    return Exercise((levels + 1,), len(classes), train_on, (scored,))
 
 
 def _row_by_row(images: LabelledImages, *, side: int, levels: int) -> LabelledSequences:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from benchmark.results.job import Tier
 from benchmark.tasks.answers import Floats
 from benchmark.tasks.long_sequence import exercises
-from benchmark.tasks.long_sequence.exercises import DRAWN, EXERCISES, PIXELS, Exercise
+from benchmark.tasks.long_sequence.exercises import DATASET, EXERCISES, PIXELS, RECALL, Exercise
 from benchmark.tasks.rules import Budget, Outcome, Rules, Setup
 from benchmark.tasks.track import Metric, Track
 
@@ -27,12 +28,15 @@ NAME = "long_sequence.recall"
 
 ACCURACY = Metric("accuracy", "%", True, "of test sequences; mean over the exercises")
 BY_EXERCISE = {
-    "recall": Metric("recall_accuracy", "%", True, "which value came with a key, among many pairs; a guess: 10 %"),
-    "lists": Metric("lists_accuracy", "%", True, "the value of nested list operations; a guess: 10 %"),
+    RECALL: Metric(
+        "recall_accuracy", "%", True, "which value came with a key; mean over numbers of pairs; a guess: 10 %"
+    ),
     PIXELS: Metric(
         "pixels_accuracy", "%", True, "which of ten things an image shows, read pixel by pixel; a guess: 10 %"
     ),
 }
+LADDER = "ladder"
+"""The curve of accuracy in the end by number of pairs."""
 
 
 class Reader(Protocol):
@@ -44,7 +48,8 @@ class Reader(Protocol):
     def learn(self, tokens: Tensor, labels: Tensor) -> None:
         """Train on minibatches, one after the other as they come.
 
-        tokens: (batches * batch_size, length, fields), uint8 or int64;  labels: (batches * batch_size,) int64
+        tokens: (batches * batch_size, length, fields), uint8 or int64, of a length up to the exercise's longest;
+        labels: (batches * batch_size,) int64
         """
 
     def classify(self, tokens: Tensor) -> Tensor:
@@ -54,8 +59,8 @@ class Reader(Protocol):
 @dataclass(frozen=True, slots=True)
 class RecallSetup(Setup):
     """What the contestant is told: the network, the size of minibatches, the highest learning rate; and of each
-    exercise in `EXERCISES` the number of values of each field, the length of its sequences, the classes, the steps in
-    all, and two sizes of initial weights (see `SequenceClassifier`)."""
+    exercise in `EXERCISES` the number of values of each field, the length of its longest sequences, the classes, the
+    steps in all, and two sizes of initial weights (see `SequenceClassifier`)."""
 
     width: int
     heads: int
@@ -75,7 +80,7 @@ class RecallSetup(Setup):
         return self.width // self.heads
 
     def length_of(self, exercise: str) -> int:
-        """Tokens of a sequence."""
+        """Tokens of its longest sequences."""
         return self.lengths[EXERCISES.index(exercise)]
 
     def steps_of(self, exercise: str) -> int:
@@ -105,26 +110,31 @@ class RecallSetup(Setup):
 
 @dataclass(frozen=True, slots=True)
 class RecallBudget(Budget):
-    """Sizes of a tier. lengths: of the drawn exercises' sequences;  side: of images, in pixels;  levels: of grey;
-    images: of each class to train on, None for all;  steps, query_sizes, place_sizes: see the setup;  watched: how
-    often accuracy is taken, the last time at the end;  test: sequences per exercise, of which `glance` are taken before
-    the end."""
+    """Sizes of a tier. pairs: the rungs of the ladder, rising;  side: of images, in pixels;  levels: of grey;  images:
+    of each class to train on, None for all;  trips: parts of the training of each exercise, after each of which
+    accuracy is taken, the last time at the end;  bout: steps on a rung in each of them, by exercise;  query_sizes,
+    place_sizes: see the setup;  test: sequences scored per exercise and rung, of which `glance` before the end."""
 
     width: int
     heads: int
     layers: int
     batch_size: int
     learning_rate: float
-    lengths: tuple[int, int]
+    pairs: tuple[int, ...]
     side: int
     levels: int
     images: int | None
-    steps: tuple[int, int, int]
-    query_sizes: tuple[float, float, float]
-    place_sizes: tuple[float, float, float]
-    watched: int
+    trips: int
+    bout: tuple[int, int]
+    query_sizes: tuple[float, float]
+    place_sizes: tuple[float, float]
     test: int
     glance: int
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Of each exercise in all."""
+        return self.trips * self.bout[0] * len(self.pairs), self.trips * self.bout[1]
 
 
 Found = dict[str, Exercise]
@@ -133,17 +143,15 @@ Found = dict[str, Exercise]
 
 class _RecallRules(Rules):
     def needs(self, sizes: RecallBudget) -> tuple[str, ...]:
-        return tuple(DRAWN.values())
+        return (DATASET,)
 
     def prepare(self, sizes: RecallBudget, source: Source, draw: Draw) -> Found:
-        found = {
-            name: exercises.drawn(name, length=length, test=sizes.test, draw=draw)
-            for name, length in zip(DRAWN, sizes.lengths, strict=True)
+        return {
+            RECALL: exercises.recalled(sizes.pairs, test=sizes.test, draw=draw),
+            PIXELS: exercises.pixels(
+                source, side=sizes.side, levels=sizes.levels, images=sizes.images, test=sizes.test, draw=draw
+            ),
         }
-        found[PIXELS] = exercises.pixels(
-            source, side=sizes.side, levels=sizes.levels, images=sizes.images, test=sizes.test, draw=draw
-        )
-        return found
 
     def tell(self, sizes: RecallBudget, data: Found) -> dict[str, Any]:
         return {
@@ -161,43 +169,49 @@ class _RecallRules(Rules):
         }
 
     def judge(self, contestant: Contestant, sizes: RecallBudget, data: Found, clock: Clock) -> Outcome:
-        final, curves, tokens = {}, {}, 0
-        for name, steps in zip(EXERCISES, sizes.steps, strict=True):
+        final: dict[str, list[float]] = {}
+        curves, tokens = {}, 0
+        for name, bout in zip(EXERCISES, sizes.bout, strict=True):
             exercise = data[name]
             contestant.call("begin", name, phase="train")
-            ends = [round(steps * part / sizes.watched) for part in range(sizes.watched + 1)]
             curve: dict[str, list[float]] = {"step": [], "accuracy": []}
-            for start, end in itertools.pairwise(ends):
+            for trip, rung in itertools.product(range(sizes.trips), range(len(exercise.tests))):
                 with clock.running("data"):
-                    seen = exercise.draw(start * sizes.batch_size, (end - start) * sizes.batch_size)
+                    seen = exercise.draw(rung, trip * bout * sizes.batch_size, bout * sizes.batch_size)
                 contestant.call("learn", seen.tokens, seen.labels, phase="train")
-                tokens += len(seen.labels) * exercise.length
-                curve["step"].append(float(end))
-                count = sizes.test if end == steps else sizes.glance
-                curve["accuracy"].append(_accuracy(contestant, exercise, count))
-            curves[name], final[name] = curve, curve["accuracy"][-1]
-        values = list(final.values())
-        metrics = {ACCURACY.name: ACCURACY.value(sum(values) / len(values), raw=values, per="exercise")}
-        metrics |= {metric.name: metric.value(final[name]) for name, metric in BY_EXERCISE.items()}
+                tokens += seen.tokens.shape[:2].numel()
+                if rung < len(exercise.tests) - 1:
+                    continue
+                count = sizes.test if trip == sizes.trips - 1 else sizes.glance
+                final[name] = [_accuracy(contestant, exercise, place, count) for place in range(rung + 1)]
+                curve["step"].append(float((trip + 1) * bout * (rung + 1)))
+                curve["accuracy"].append(statistics.fmean(final[name]))
+            curves[name] = curve
+        curves[LADDER] = {"pairs": [float(count) for count in sizes.pairs], "accuracy": final[RECALL]}
+        values = [statistics.fmean(final[name]) for name in EXERCISES]
+        metrics = {ACCURACY.name: ACCURACY.value(statistics.fmean(values), raw=values, per="exercise")}
+        metrics |= {BY_EXERCISE[PIXELS].name: BY_EXERCISE[PIXELS].value(final[PIXELS][0])}
+        metrics |= {BY_EXERCISE[RECALL].name: BY_EXERCISE[RECALL].value(values[0], raw=final[RECALL], per="pairs")}
         rates = {"training tokens/s": tokens / contestant.seconds("train")}
-        return Outcome(metrics, curves, rates, names={"exercise": list(EXERCISES)})
+        names = {"exercise": list(EXERCISES), "pairs": [str(count) for count in sizes.pairs]}
+        return Outcome(metrics, curves, rates, names=names)
 
 
-def _accuracy(contestant: Contestant, exercise: Exercise, count: int) -> float:
-    """Accuracy (%) on the first test sequences, up to `count`."""
-    tokens, labels = exercise.test.tokens[:count], exercise.test.labels[:count]
+def _accuracy(contestant: Contestant, exercise: Exercise, rung: int, count: int) -> float:
+    """Accuracy (%) on the first test sequences of a rung, up to `count`."""
+    tokens, labels = exercise.tests[rung].tokens[:count], exercise.tests[rung].labels[:count]
     scores = contestant.call("classify", tokens, reply=Floats(len(tokens), exercise.classes))
     return 100 * float((scores.argmax(1) == labels).double().mean())
 
 
-_QUERY_SIZES, _PLACE_SIZES = (1.0, 0.5, 0.5), (0.2, 1.0, 1.0)
-"""A key is found by its like, and the order of pairs says nothing; elsewhere, place is half of what a token says."""
+_QUERY_SIZES, _PLACE_SIZES = (1.0, 0.5), (0.2, 1.0)
+"""A key is found by its like, and the order of pairs says nothing; of pixels, place is half of what a token says."""
 
 
 def _budget(data: str, *, seconds: float, **sizes: Any) -> RecallBudget:
     defaults: dict[str, Any] = {
-        "width": 64, "heads": 2, "layers": 2, "batch_size": 8, "levels": 16, "query_sizes": _QUERY_SIZES,
-        "place_sizes": _PLACE_SIZES,
+        "width": 32, "heads": 2, "layers": 1, "batch_size": 32, "learning_rate": 1e-2, "levels": 16,
+        "query_sizes": _QUERY_SIZES, "place_sizes": _PLACE_SIZES,
     }  # fmt: skip
     return RecallBudget(data, seconds, **(defaults | sizes))
 
@@ -205,23 +219,23 @@ def _budget(data: str, *, seconds: float, **sizes: Any) -> RecallBudget:
 track: Track[Reader] = Track(
     NAME,
     question="What does the same small Transformer learn with each attention, where answers hang on far tokens?",
-    version=1,
+    version=2,
     protocol=Reader,
     setup=RecallSetup,
     metrics=(ACCURACY, *BY_EXERCISE.values()),
     rules=_RecallRules(),
     tiers={
         Tier.SMOKE: _budget(
-            "glyphs", seconds=1, width=16, learning_rate=3e-3, lengths=(24, 24), side=6, images=8,
-            steps=(4, 4, 4), watched=2, test=40, glance=20,
+            "glyphs", seconds=0.5, width=8, batch_size=8, pairs=(3, 6), side=4, images=4, trips=2, bout=(1, 2),
+            test=20, glance=10,
         ),
         Tier.QUICK: _budget(
-            "glyphs", seconds=15, learning_rate=3e-3, lengths=(128, 64), side=12, images=250, steps=(280, 400, 280),
-            watched=4, test=600, glance=150,
+            "glyphs", seconds=1.5, pairs=(8, 16, 32), side=6, levels=4, images=100, trips=4, bout=(8, 25), test=500,
+            glance=100,
         ),
         Tier.STANDARD: _budget(
-            "cifar10", seconds=7200, batch_size=32, learning_rate=1e-3, lengths=(1024, 1024), side=32, levels=128,
-            images=None, steps=(5000, 5000, 5000), watched=20, test=2000, glance=500,
+            "cifar10", seconds=7200, width=64, layers=2, learning_rate=1e-3, pairs=(64, 256, 1023), side=32, levels=128,
+            images=None, trips=20, bout=(84, 250), test=2000, glance=500,
         ),
     },
 )  # fmt: skip

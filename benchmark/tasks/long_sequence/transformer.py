@@ -54,14 +54,15 @@ class Layer(nn.Module):
 class SequenceClassifier(nn.Module):
     """Scores (n, classes) of tokens (n, length, fields), whole numbers; they are read out at the last token.
 
-    Embeddings of a token's fields and of its place are added up. Initial weights follow from the generator, whatever
-    the attention. Keys start as queries do, so that at first tokens attend to their like, as they come to in trained
-    networks (Trockman, Kolter 2023, arXiv:2305.09828): it saves small networks the thousands of steps in which they
-    learn just that. How strongly is for `query_size` to say: random features estimate long queries and keys badly.
+    Embeddings of a token's fields and of its place, counted from the end, are added up. Initial weights follow from the
+    generator, whatever the attention. Keys start as queries do, so that at first tokens attend to their like, as they
+    come to in trained networks (Trockman, Kolter 2023, arXiv:2305.09828): it saves small networks the thousands of
+    steps in which they learn just that. How strongly is for `query_size` to say: random features estimate long queries
+    and keys badly.
 
-    attention: makes that of the layer with the given index;  fields: how many values each field may have;  query_size:
-    initial length of queries and keys over that of the input;  place_size: initial standard deviation of what tells a
-    token's place, that of what tells each field being 1
+    attention: makes that of the layer with the given index;  fields: how many values each field may have;  length: of
+    the longest sequences;  query_size: initial length of queries and keys over that of the input;  place_size: initial
+    standard deviation of what tells a token's place, that of what tells each field being 1
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class SequenceClassifier(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """See the class."""
-        x: Tensor = self.places
+        x: Tensor = self.places[-tokens.shape[1] :]
         for embedding, field in zip(self.fields, tokens.long().unbind(2), strict=True):
             x = x + embedding(field)
         final = len(self.layers) - 1

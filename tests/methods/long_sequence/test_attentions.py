@@ -13,8 +13,7 @@ from benchmark import plugins
 from benchmark.data.catalogue import catalogue
 from benchmark.tasks.long_sequence import decode, encode
 from benchmark.tasks.long_sequence.attention.softmax import exact
-from benchmark.tasks.long_sequence.decode import DecodeSetup
-from benchmark.tasks.long_sequence.encode import EncodeSetup
+from benchmark.tasks.long_sequence.setups import DecodeSetup, EncodeSetup
 from tests.rounding import EPS, truth
 
 plugins.load_datasets()
@@ -139,6 +138,9 @@ class TestEncoders:
         method, push = encoder(name), tokens(96, seed=101)[2]
         inputs = list(tokens(96))
         for place, gradient in enumerate(method.gradients(*inputs, push)):
+            if name == "blind" and place < 2:
+                assert not gradient.any()
+                continue
             step = 0.01 * inputs[place].norm() / gradient.norm()
             moved = [[x + way * step * gradient if x is inputs[place] else x for x in inputs] for way in (1, -1)]
             up, down = (float((method.forward(*x) * push).double().sum()) for x in moved)
@@ -164,7 +166,7 @@ class TestDecoders:
         changed = [torch.cat([x[:, :, :120], -30 * x[:, :, 120:]], 2) for x in (q, k, v)]
         one, other = decoder(name).read(q, k, v), decoder(name).read(*changed)
         assert float((one - other)[:, :, :120].abs().max()) < 1e-5
-        assert float((one - other)[:, :, 120:].abs().max()) > 1
+        assert float((one - other)[:, :, 120:].abs().max()) > 0.1
 
     @pytest.mark.parametrize("name", sorted(set(decode.track.entries) - {"softmax"}))
     def test_the_state_stops_growing(self, name: str) -> None:

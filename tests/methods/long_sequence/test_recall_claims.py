@@ -28,27 +28,24 @@ def accuracies(name: str, seed: int) -> dict[str, float]:
 @pytest.fixture(scope="module")
 def found() -> dict[str, dict[str, float]]:
     """Method -> exercise -> accuracy."""
-    return {name: accuracies(name, SEED) for name in ("softmax", "local-window", "performer", "rfa")}
+    return {name: accuracies(name, SEED) for name in ("softmax", "performer", "linear", "rfa", "blind")}
 
 
 @pytest.mark.slow
 class TestClaims:
     """The papers': accuracy stays close to that of exact attention, here within 5 points. In the quick tier's short
-    training it does on list operations and images, for Performers, and not where one of many keys must be found."""
+    training it does not where one of many keys must be found."""
 
-    def test_exact_attention_learns_all_three(self, found: dict[str, dict[str, float]]) -> None:
-        assert found["softmax"]["recall"] > 70
-        assert found["softmax"]["lists"] > 18
-        assert found["softmax"]["pixels"] > 25
+    def test_exact_attention_finds_keys(self, found: dict[str, dict[str, float]]) -> None:
+        assert found["softmax"]["recall"] > 90
 
-    def test_a_local_window_learns_none(self, found: dict[str, dict[str, float]]) -> None:
-        assert all(value < 20 for value in found["local-window"].values())
+    def test_random_features_find_fewer(self, found: dict[str, dict[str, float]]) -> None:
+        """The claim fails here: not within 5 points; RFA's, not within 40."""
+        assert found["performer"]["recall"] < found["softmax"]["recall"] - 5
+        assert found["rfa"]["recall"] < found["softmax"]["recall"] - 40
 
-    def test_random_features_find_no_key_among_many(self, found: dict[str, dict[str, float]]) -> None:
-        """The claim fails here: not within 5 points, nor 50."""
-        for name in ("performer", "rfa"):
-            assert found[name]["recall"] < found["softmax"]["recall"] - 50
-
-    def test_elsewhere_performers_stay_close(self, found: dict[str, dict[str, float]]) -> None:
-        assert found["performer"]["lists"] > found["softmax"]["lists"] - 5
-        assert found["performer"]["pixels"] > found["softmax"]["pixels"] - 5
+    def test_performers_find_more_than_a_linear_attention_and_that_more_than_the_blind(
+        self, found: dict[str, dict[str, float]]
+    ) -> None:
+        assert found["performer"]["recall"] > found["linear"]["recall"] + 5
+        assert found["linear"]["recall"] > found["blind"]["recall"]

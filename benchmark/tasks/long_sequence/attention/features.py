@@ -186,11 +186,12 @@ class Trigonometric(_Directed):
     """
 
     temperature: float = 1.0
+    least: float | None = None
 
     @property
     def floor(self) -> float:
-        """See `FeatureMap.floor`: a thousandth of what a key like the query counts, for signs may cancel."""
-        return 1e-3 * self.projection.shape[1]
+        """See `FeatureMap.floor`: signs may cancel; `least`, or a thousandth of what a key like the query counts."""
+        return 1e-3 * self.projection.shape[1] if self.least is None else self.least
 
     def width(self, dim: int) -> int:
         """See `FeatureMap.width`."""

@@ -182,15 +182,20 @@ def _scan(
 def _normalise(read: Tensor, floor: float, out: Tensor, totals: Tensor) -> None:
     """Numerators and totals (n, t, value + 1) to outputs and totals; totals are kept `floor` away from 0."""
     totals.copy_(read[:, :, -1:])
-    divisor = totals.abs().clamp_min_(floor).copysign_(totals)
-    torch.div(read[:, :, :-1], divisor, out=out)
+    torch.div(read[:, :, :-1], _kept_away(totals, floor), out=out)
+
+
+def _kept_away(totals: Tensor, floor: float) -> Tensor:
+    """Totals that are at least `floor` away from 0."""
+    return totals.abs().clamp_min_(floor).copysign_(totals)
 
 
 def _unnormalised(gradient: Tensor, out: Tensor, total: Tensor, floor: float) -> Tensor:
-    """Gradient (n, t, value + 1) of what `_normalise` takes, from that of its outputs; 0 where the floor was hit."""
+    """Gradient (n, t, value + 1) of what `_normalise` takes, from that of its outputs; totals under the floor have no
+    part in them."""
     gradient = gradient.float()
-    of_total = -(gradient * out).sum(2, keepdim=True)
-    return torch.where(total.abs() > floor, torch.cat([gradient, of_total], 2) / total, 0.0)
+    of_total = torch.where(total.abs() > floor, -(gradient * out).sum(2, keepdim=True), 0.0)
+    return torch.cat([gradient, of_total], 2) / _kept_away(total, floor)
 
 
 def _unflat(out: Tensor, q: Tensor) -> Tensor:

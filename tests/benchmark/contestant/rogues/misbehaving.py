@@ -151,6 +151,7 @@ class UnpickleMe(Idle):
             def __reduce__(self):
                 return os.system, ("touch /tmp/heptathlon-bomb-went-off",)
 
+        gc.unfreeze()
         for thing in gc.get_objects():
             if isinstance(thing, Connection) and not thing.closed and thing.writable:
                 thing.send_bytes(pickle.dumps(Bomb()))
@@ -166,6 +167,7 @@ class SelfMadeFailure(Idle):
 
         from benchmark.processes import wire
 
+        gc.unfreeze()
         for thing in gc.get_objects():
             if isinstance(thing, Connection) and not thing.closed and thing.writable:
                 thing.send_bytes(wire.encode({"failure": 7}))

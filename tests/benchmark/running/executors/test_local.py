@@ -6,18 +6,22 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
 from benchmark import plugins
 from benchmark.contestant.remote import Limits
+from benchmark.errors import DataError
 from benchmark.machine.paths import cache_root
 from benchmark.results.job import Job
 from benchmark.running import runner
+from benchmark.running.executors import Made
 from benchmark.running.executors.local import LocalExecutor, workers
 from benchmark.running.plan import Conditions
 from benchmark.tasks import find_track
+from benchmark.tasks.rules import Network
 from tests.places import ROGUES
 
 CONDITIONS = Conditions("cpu", Limits(seconds=60, bytes=4 * 2**30))
@@ -27,8 +31,13 @@ def job(method: str, seed: int = 0) -> Job:
     return Job("forgetting.permuted", method, "smoke", seed)
 
 
+def timed(method: str, number: int = 0) -> Job:
+    return Job("long_sequence.decode", method, "smoke", number)
+
+
 def executor(*, conditions: Conditions = CONDITIONS, workers: int = 2, waits=None) -> LocalExecutor:
-    return LocalExecutor(conditions, workers=workers, on_wait=(waits if waits is not None else []).append)
+    wait = (waits if waits is not None else []).append
+    return LocalExecutor(conditions, workers=workers, on_wait=wait, on_start=[].append)
 
 
 def test_one_failure_costs_no_other_job(registries):
@@ -86,6 +95,45 @@ def test_closing_early_ends_contestants(registries):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("judge")]
 
 
+class TestNetworks:
+    @pytest.fixture
+    def made(self, monkeypatch):
+        """What was made, in order; a job of seed 1 needs a network that cannot be had."""
+        made: list[str] = []
+
+        def make(seed):
+            made.append(f"network {seed}")
+            if seed == 1:
+                raise DataError("no data for it")
+
+        def networks(sizes, source, draw):
+            return (Network("net", 1.0, partial(make, draw.seed)),)
+
+        def run_job(plan, *_, **__):
+            made.append(str(plan.job.seed))
+            return "record"
+
+        monkeypatch.setattr(find_track("forgetting.permuted").rules, "networks", networks, raising=False)
+        monkeypatch.setattr(runner, "run_job", run_job)
+        return made
+
+    @pytest.mark.parametrize("conditions", [CONDITIONS, replace(CONDITIONS, in_process=True)])
+    def test_are_made_once_before_their_jobs(self, made, conditions):
+        jobs = [job("finetune"), job("ewc"), job("er")]
+        found = list(executor(conditions=conditions).run(jobs))
+        assert made == ["network 0", "0", "0", "0"]
+        assert isinstance(found[0], Made)
+        assert found[0].name == "forgetting.permuted/net/smoke-0"
+        assert {item.record for item in found[1:]} == {"record"}
+
+    @pytest.mark.parametrize("conditions", [CONDITIONS, replace(CONDITIONS, in_process=True)])
+    def test_one_that_cannot_be_had_costs_its_jobs_alone(self, made, conditions):
+        found = list(executor(conditions=conditions, workers=1).run([job("finetune", 0), job("finetune", 1)]))
+        assert sorted(made) == ["0", "network 0", "network 1"]
+        problems = {item.job.seed: item.problem for item in found if not isinstance(item, Made)}
+        assert problems == {0: None, 1: "no data for it"}
+
+
 @contextlib.contextmanager
 def held_elsewhere(mode: str):
     """Another process that holds the machine's lock, shared ("read_lock") or alone ("write_lock"), until it is told."""
@@ -107,35 +155,38 @@ def held_elsewhere(mode: str):
 
 @pytest.mark.usefixtures("own_cache")
 class TestTimingTracks:
-    @pytest.fixture
-    def timing(self, monkeypatch):
-        track = find_track("forgetting.permuted")
-        monkeypatch.setattr(track, "timing", True)
+    def test_a_round_runs_alone_with_all_cores(self, monkeypatch):
+        real, seen, now, started = runner.run_round, [], [0], []
 
-    @pytest.mark.usefixtures("timing")
-    def test_run_one_at_a_time_with_all_cores(self, monkeypatch):
-        real, seen, now = runner.run_job, [], [0]
-
-        def run_job(chosen, conditions, *, threads, alone):
+        def run_round(plans, conditions, *, threads):
             now[0] += 1
-            seen.append((now[0], threads, alone))
-            record = real(chosen, conditions, threads=threads, alone=alone)
+            seen.append((now[0], [plan.job.method for plan in plans], threads))
+            records = real(plans, conditions, threads=threads)
             now[0] -= 1
-            return record
+            return records
 
-        monkeypatch.setattr(runner, "run_job", run_job)
+        monkeypatch.setattr(runner, "run_round", run_round)
         monkeypatch.setattr("benchmark.machine.backends.cpu.available_cores", lambda: 2)
-        assert len(list(executor().run([job("finetune", 0), job("finetune", 1)]))) == 2
-        assert seen == [(1, 2, True), (1, 2, True)]
+        jobs = [timed(name, number) for number in (0, 1) for name in ("linear", "softmax")]
+        done = list(LocalExecutor(CONDITIONS, workers=2, on_wait=print, on_start=started.append).run(jobs))
+        assert [item.record.status for item in done] == ["ok"] * 4
+        assert seen == [(1, ["linear", "softmax"], 2)] * 2
+        assert started == ["long_sequence.decode/smoke-0", "long_sequence.decode/smoke-1"]
 
-    @pytest.mark.usefixtures("timing")
-    def test_wait_for_other_invocations(self):
+    def test_a_fault_in_a_round_costs_that_round(self, monkeypatch):
+        monkeypatch.setattr(runner, "run_round", lambda *_, **__: 1 / 0)
+        done = list(executor().run([timed("linear"), timed("softmax")]))
+        assert [item.record for item in done] == [None, None]
+        assert all("ZeroDivisionError" in item.problem for item in done)
+
+    def test_rounds_wait_for_other_invocations(self, monkeypatch):
+        monkeypatch.setattr(runner, "run_round", lambda plans, *_, **__: ["record"] * len(plans))
         waits: list[str] = []
         with held_elsewhere("read_lock") as holder:
             threading.Timer(1.0, holder.stdin.close).start()
-            done = list(executor(waits=waits).run([job("finetune")]))
+            done = list(executor(waits=waits).run([timed("linear")]))
         assert waits == ["other invocations run jobs"]
-        assert done[0].record.status == "ok"
+        assert done[0].record == "record"
 
     def test_others_wait_for_them(self):
         waits: list[str] = []

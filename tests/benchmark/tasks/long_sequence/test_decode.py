@@ -17,15 +17,16 @@ from benchmark.data.source import Source
 from benchmark.errors import ContestantError
 from benchmark.machine.meters import Clock
 from benchmark.seeding import Draw
-from benchmark.tasks.long_sequence import decode, timing
+from benchmark.tasks.long_sequence import decode
 from benchmark.tasks.long_sequence.attention.softmax import exact
+from benchmark.tasks.rounds import FIRST, LAST, Rotation, Rounds
 from benchmark.tasks.rules import Outcome
 from tests.benchmark.tasks.long_sequence.timing_stub import Cost, TimedStub
 
 plugins.load_datasets()
-BUDGET = replace(decode.track.budget("smoke"), positions=(20, 60), rounds=4, steps=3, noise=10.0)
-EXACT_SECONDS = 0.06
-"""Of three steps of exact attention."""
+BUDGET = replace(decode.track.budget("smoke"), positions=(20, 60), turns=4, steps=3, noise=10.0)
+EXACT_SECONDS = 0.02
+"""Of a step of exact attention."""
 
 
 class Cached:
@@ -48,24 +49,31 @@ class Cached:
         return self.keys.nbytes + self.values.nbytes
 
 
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    def seconds(call: Callable[[], object], device: str) -> float:
-        call()
-        return EXACT_SECONDS
-
-    monkeypatch.setattr(timing, "seconds", seconds)
-    monkeypatch.setattr(timing, "settle", lambda: None)
+def stub(cost: Cost, **answers: Callable[..., Any]) -> TimedStub:
+    cached = Cached()
+    own = {
+        "read": cached.read,
+        "step": cached.read,
+        "state_bytes": cached.state_bytes,
+        "estimates": lambda: "softmax",
+    }
+    return TimedStub(cost, own | answers, lambda length: None)
 
 
 def judge(cost: Cost = lambda name, length: 0.01, **answers: Callable[..., Any]) -> tuple[Outcome, TimedStub]:
-    cached = Cached()
-    own = {"read": cached.read, "step": cached.read, "state_bytes": cached.state_bytes}
-    stub = TimedStub(cost, own | answers, lambda length: None)
-    data = decode.track.rules.prepare(
+    """One method alone; raises what put it out of the round."""
+    method = stub(cost, **answers)
+    anchors = {name: stub(lambda name, length: EXACT_SECONDS) for name in (FIRST, LAST)}
+    rotation = Rotation({"method": method}, anchors, leave=lambda name: None)
+    rules = decode.track.rules
+    assert isinstance(rules, Rounds)
+    data = rules.prepare(
         BUDGET, Source.of(catalogue.find("gaussian-tokens")), Draw(decode.track.name, 0, "local", "cpu")
     )
-    return decode.track.rules.judge(stub, BUDGET, data, Clock()), stub
+    outcomes = rules.judge_round(rotation, BUDGET, data, Clock())
+    if rotation.failures:
+        raise rotation.failures["method"]
+    return outcomes["method"], method
 
 
 def test_scores() -> None:
@@ -97,7 +105,7 @@ def test_a_cache_that_grows_slows_down() -> None:
 
 def test_every_token_comes_once_and_in_order() -> None:
     _, stub = judge()
-    tokens = [arguments[1] for name, arguments, _ in stub.calls if name != "state_bytes"]
+    tokens = [arguments[1] for name, arguments, _ in stub.calls if name in ("read", "step")]
     lengths = [x.shape[2] for x in tokens]
     assert lengths == [20, *[1] * 15, 25, *[1] * 15]
     assert BUDGET.longest == sum(lengths)
@@ -120,6 +128,11 @@ def test_bad_answers(answers: dict[str, Callable[..., Any]], message: str) -> No
     with pytest.raises(ContestantError, match=message) as error:
         judge(**answers)
     assert error.value.status == "invalid_output"
+
+
+def test_errors_are_shown_of_those_that_estimate_softmax() -> None:
+    outcome, _ = judge(estimates=lambda: "other")
+    assert "error" not in outcome.metrics
 
 
 def test_nonsense_where_time_is_taken() -> None:

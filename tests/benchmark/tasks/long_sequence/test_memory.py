@@ -57,9 +57,9 @@ def test_the_output_counts_and_what_came_before_does_not() -> None:
 def test_in_the_judges_own_process_nothing_is_said() -> None:
     chosen = encode.track.find("softmax")
     setup = {"seed": 0, "track": "long_sequence.encode", "device_name": "cpu", "batch": 1, "heads": HEADS, "dim": DIM}
-    player = InProcess(Spec(chosen.track, "softmax", chosen.origin, setup, 1))
     x = torch.zeros(1, HEADS, 8, DIM)
-    reply, told = player.peak("forward", x, x, x, phase="forward")
+    with InProcess(Spec(chosen.track, "softmax", chosen.origin, setup, 1)) as player:
+        reply, told = player.peak("forward", x, x, x, phase="forward")
     assert reply.shape == x.shape
     assert told is None
 

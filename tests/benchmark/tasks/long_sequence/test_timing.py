@@ -1,36 +1,42 @@
-"""How often and how many at once calls are timed, and what is made of the times."""
+"""How many calls are timed at once, and what is made of the times."""
 
 from __future__ import annotations
 
+import math
+
 import pytest
-import torch
 
 from benchmark.tasks.long_sequence import timing
-from benchmark.tasks.long_sequence.timing import rounds
+from benchmark.tasks.long_sequence.timing import Timings
+from benchmark.tasks.rounds import FIRST, LAST
 
 
-def test_timings_last_as_long_as_patience_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    def count(call: float, patience: float) -> int:
-        now = iter(call * place for place in range(100))
-        monkeypatch.setattr(timing.time, "perf_counter", lambda: next(now))
-        return len(list(rounds(patience)))
-
-    assert count(0.001, 1.0) == timing.ROUNDS[1]
-    assert count(0.2, 1.0) == 5
-    assert count(0.5, 1.0) == timing.ROUNDS[0]
-    assert count(10.0, 1.0) == 1
+def timings(first: list[float], last: list[float], **methods: list[float]) -> Timings:
+    found = Timings()
+    found.seconds |= {FIRST: first, LAST: last, **methods}
+    return found
 
 
 def test_short_calls_come_several_at_once() -> None:
-    assert [timing.burst(seconds) for seconds in (1.0, 0.01, 0.004, 1e-5, 0.0)] == [1, 1, 3, 16, 16]
+    assert [timing.burst(seconds) for seconds in (1.0, 0.01, 0.004, 1e-5, 0.0)] == [1, 1, 3, 8, 8]
 
 
-def test_quartiles() -> None:
-    assert timing.quartiles([3.0]) == (3, 3, 3)
-    assert timing.quartiles([1.0, 2, 3, 4, 5]) == (2, 3, 4)
+def test_a_method_is_compared_with_both_anchors() -> None:
+    found = timings([1.0, 1.0, 9.0], [4.0], method=[0.5])
+    assert found.anchor == pytest.approx(2)
+    assert found.speed_up("method") == pytest.approx(4)
+    assert found.disagreement == pytest.approx(-math.log(4))
 
 
-def test_threads_are_given_back() -> None:
-    with timing.threads((before := torch.get_num_threads()) + 1):
-        assert torch.get_num_threads() == before + 1
-    assert torch.get_num_threads() == before
+def test_no_more_is_timed_than_tells_something() -> None:
+    found = timings([], [], long=[0.15, 0.15], short=[0.01])
+    assert [found.wants(name) for name in ("long", "short", "new")] == [False, True, True]
+
+
+def test_a_machine_that_disagrees_with_itself_leaves_doubt() -> None:
+    steady, shaken = timings([1.0], [1.0]), timings([1.0], [2.0])
+    assert timing.noise([steady]) == 0
+    assert timing.noise([steady, shaken]) == pytest.approx(100 * (math.sqrt(2) - 1))
+    assert timing.noise([shaken, timings([2.0], [1.0])]) == pytest.approx(0), "as a speed-up over both would be"
+    assert "in two processes differed by 41 %, more than 5 %" in timing.doubt(41.4, limit=5)
+    assert timing.doubt(41.4, limit=50) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,11 +15,11 @@ from benchmark.results.job import Tier
 from benchmark.seeding import Draw
 from benchmark.tasks.long_sequence import recall
 from benchmark.tasks.long_sequence.exercises import EXERCISES, Exercise
-from benchmark.tasks.long_sequence.recall import RecallSetup
+from benchmark.tasks.long_sequence.recall import RecallBudget, RecallSetup
 from benchmark.tasks.long_sequence.transformer import Attention
 
 plugins.load_datasets()
-BUDGET = recall.track.tiers[Tier.SMOKE]
+BUDGET: RecallBudget = replace(recall.track.tiers[Tier.SMOKE], layers=2)  # type: ignore[assignment]
 
 
 def prepare(seed: int = 0) -> dict[str, Exercise]:
@@ -56,12 +58,12 @@ class First(Attention):
 class TestModel:
     def test_initial_weights_do_not_depend_on_the_attention(self) -> None:
         told = setup()
-        one, other = (told.model("lists", lambda layer, kind=kind: kind()).state_dict() for kind in (Mean, First))
+        one, other = (told.model("recall", lambda layer, kind=kind: kind()).state_dict() for kind in (Mean, First))
         assert set(one) - set(other) == {
             f"attentions.{layer}.own.{name}" for layer in (0, 1) for name in ("weight", "bias")
         }
         assert all(torch.equal(one[name], other[name]) for name in other)
-        assert not torch.equal(one["places"], setup(1).model("lists", lambda layer: Mean()).state_dict()["places"])
+        assert not torch.equal(one["places"], setup(1).model("recall", lambda layer: Mean()).state_dict()["places"])
 
     def test_queries_and_keys_start_alike_and_as_large_as_said(self) -> None:
         told = setup()
@@ -75,7 +77,7 @@ class TestModel:
 
     def test_it_reads_out_at_the_last_token(self) -> None:
         """What an attention does not bring there, it does not see."""
-        told, tokens = setup(), prepare()["recall"].test.tokens[:5]
+        told, tokens = setup(), prepare()["recall"].tests[-1].tokens[:5]
         changed = tokens.clone()
         changed[:, 3] = (changed[:, 3] + 1) % 10
         blind, seeing = (told.model("recall", lambda layer, kind=kind: kind()) for kind in (First, Mean))
@@ -85,9 +87,22 @@ class TestModel:
         changed[:, -1, 0] = (changed[:, -1, 0] + 1) % 10
         assert not torch.allclose(blind(changed), blind(tokens))
 
+    def test_places_count_from_the_end(self) -> None:
+        """A question after fewer pairs is at the place where it always is."""
+        model, tokens = setup().model("recall", lambda layer: First()), prepare()["recall"].tests[0].tokens[:5]
+        length = tokens.shape[1]
+        assert len(model.places) > length
+        scores = model(tokens)
+        with torch.no_grad():
+            model.places[:-length] += 1
+        assert torch.equal(model(tokens), scores)
+        with torch.no_grad():
+            model.places[-1, 0] += 1
+        assert not torch.allclose(model(tokens), scores)
+
     def test_the_last_layer_alone_saves_the_other_tokens(self) -> None:
         """Scores are those of all tokens carried through."""
-        told, tokens = setup(), prepare()["recall"].test.tokens[:5]
+        told, tokens = setup(), prepare()["recall"].tests[-1].tokens[:5]
         model = told.model("recall", lambda layer: Mean())
         x = model.places
         for embedding, field in zip(model.fields, tokens.unbind(2), strict=True):
