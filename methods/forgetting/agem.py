@@ -16,21 +16,27 @@ from benchmark.tasks.forgetting.rules import ContinualSetup
 @permuted.track.method("a-gem", role="baseline", paper="arXiv:1812.00420")
 @split.track.method("a-gem", role="baseline", paper="arXiv:1812.00420")
 class AGEM(SequentialForgettingLearner):
-    """capacity: examples kept over all tasks, as in replay;  reference_batch: drawn per reference gradient."""
+    """reference_batch: examples drawn per reference gradient (docs/tuning/forgetting.md)."""
 
-    def __init__(self, setup: ContinualSetup, *, capacity: int = 200, reference_batch: int = 64) -> None:
+    def __init__(self, setup: ContinualSetup, *, reference_batch: int = 64) -> None:
         super().__init__(setup)
-        self._reservoir = Reservoir(capacity, self.generator)
+        self._reservoir = Reservoir(setup.memory, self.generator)
         self._reference_batch = reference_batch
 
     def before_step(self) -> None:
-        """Project the gradient where it conflicts with the reference (eq. 11)."""
+        """Project the gradient where it conflicts with the reference (eq. 11), over all weights, as released.
+
+        The minibatch has no gradient for the heads of earlier tasks: it counts as 0, and the correction moves them.
+        """
         images, labels, tasks = self._reservoir.draw(self._reference_batch)
-        # The new task's head has no kept example, and so no reference gradient: it counts as 0.
-        parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
+        parameters = list(self.model.parameters())
         loss = F.cross_entropy(self.model.mixed(images, tasks), labels)
         reference = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        gradients = []
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            gradients.append(parameter.grad)
         dot = _dot(gradients, reference)
         scale = -dot / _dot(reference, reference).clamp_min(1e-12)
         torch._foreach_add_(gradients, torch._foreach_mul(reference, scale.clamp_min(0)))
@@ -45,4 +51,4 @@ class AGEM(SequentialForgettingLearner):
 
 
 def _dot(left: list[Tensor] | tuple[Tensor, ...], right: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
-    return torch.stack([torch.dot(a.flatten(), b.flatten()) for a, b in zip(left, right, strict=True)]).sum()
+    return torch.stack([(a * b).sum() for a, b in zip(left, right, strict=True)]).sum()

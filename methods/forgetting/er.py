@@ -17,11 +17,11 @@ from benchmark.tasks.forgetting.rules import ContinualSetup
 @permuted.track.method("er", role="baseline", paper="arXiv:1902.10486")
 @split.track.method("er", role="baseline", paper="arXiv:1902.10486")
 class ExperienceReplay(SequentialForgettingLearner):
-    """capacity: examples kept, over all tasks (section 5 studies 1 to 25 per class; 200 are 4 per class of 5 x 10)."""
+    """As many replayed examples per minibatch as new ones (algorithm 1)."""
 
-    def __init__(self, setup: ContinualSetup, *, capacity: int = 200) -> None:
+    def __init__(self, setup: ContinualSetup) -> None:
         super().__init__(setup)
-        self._reservoir = Reservoir(capacity, self.generator)
+        self._reservoir = Reservoir(setup.memory, self.generator)
 
     def loss(self, index: int) -> Callable[..., Tensor]:
         """Mean cross-entropy over the minibatch and as many replayed examples."""

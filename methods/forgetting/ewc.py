@@ -16,11 +16,10 @@ from benchmark.tasks.forgetting.rules import ContinualSetup
 
 
 @permuted.track.method("ewc", role="baseline", paper="arXiv:1612.00796")
-@split.track.method("ewc", role="baseline", paper="arXiv:1612.00796")
 class EWC(SequentialForgettingLearner):
-    """strength: the paper's lambda, chosen on seeds 100 to 105 (quick tier);  samples: images per Fisher."""
+    """strength: the paper's lambda (docs/tuning/forgetting.md);  samples: images per Fisher."""
 
-    def __init__(self, setup: ContinualSetup, *, strength: float = 50.0, samples: int = 300) -> None:
+    def __init__(self, setup: ContinualSetup, *, strength: float = 10.0, samples: int = 300) -> None:
         super().__init__(setup)
         self._strength = strength
         self._samples = samples
@@ -34,7 +33,7 @@ class EWC(SequentialForgettingLearner):
         Dividing by 1 + rate * strength * sum F_t makes the step the proximal one: the same minimum, and no divergence
         where the Fisher information is large.
         """
-        rate = self.setup.learning_rate
+        rate = self.rate
         for name, parameter in self.model.named_parameters():
             if parameter.grad is not None and name in self._fisher:
                 fisher = self._fisher[name]
@@ -62,3 +61,11 @@ class EWC(SequentialForgettingLearner):
     def memory(self) -> int:
         """Two numbers per weight, once a task was learned."""
         return sum(2 * part.numel() for part in self._fisher.values())
+
+
+@split.track.method("ewc", role="baseline", paper="arXiv:1612.00796")
+class SplitEWC(EWC):
+    """See `EWC`; several heads want a greater strength than one."""
+
+    def __init__(self, setup: ContinualSetup, *, strength: float = 100.0, samples: int = 300) -> None:
+        super().__init__(setup, strength=strength, samples=samples)

@@ -78,11 +78,11 @@ class Dense:
 @permuted.track.method("ogd", role="baseline", paper="arXiv:1910.07104")
 @split.track.method("ogd", role="baseline", paper="arXiv:1910.07104")
 class OGD(SequentialForgettingLearner):
-    """gradients: kept per task (section 5: 200)."""
+    """The memory's gradients are dealt evenly to the tasks that have a later one (section 5: 200 per task)."""
 
-    def __init__(self, setup: ContinualSetup, *, gradients: int = 200) -> None:
+    def __init__(self, setup: ContinualSetup) -> None:
         super().__init__(setup)
-        self._count = gradients
+        self._count = setup.memory // max(setup.tasks - 1, 1)
         self.layers = self.shared_layers()
         self.kept: list[Factors | Dense] = []
         self._inverse = torch.empty(0)

@@ -8,8 +8,11 @@ Rules
     task too. One head, an MLP 100-100 without biases. The index is given to `predict`, but a single head has no use
     for it.
   `split` (task-incremental): each task has classes of its own and a head of its own, on a small convolutional network.
-  Budget: epochs, batch size and learning rate are the setup's; every method trains by plain SGD. A method may keep
-    what it likes from earlier tasks and says how many floats that is.
+  Budget: epochs, batch size and learning rate are the setup's; every method trains by plain SGD.
+  Memory: a method that keeps examples of earlier tasks keeps at most `setup.memory` of them, over all tasks; so does
+    one that keeps a gradient of each example. In the quick tier their floats are of the order of GPM's. Whatever
+    else a method keeps (bases, Fisher information, scores of kept examples) is its own choice, and it says how many
+    floats all of it is: pixels, labels and scores count one each. Only `joint`, a reference, keeps everything.
   Batch-norm (paper tier of `split` only): running statistics are learned on the first task and frozen afterwards, for
     every method. GPM's released code normalises test data by test-batch statistics instead, which depends on how the
     test set is batched.

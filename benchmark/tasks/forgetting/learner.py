@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +16,11 @@ from benchmark.tasks.forgetting.rules import ContinualSetup
 class SequentialForgettingLearner:
     """Plain SGD on one task after another, with nothing against forgetting; methods override what they do differently.
 
-    Attributes: setup; model (a `ContinualNet`); generator (of minibatch orders and of the method's own choices).
+    Attributes: setup; model (a `ContinualNet`); generator (of minibatch orders and of the method's own choices);
+    optimizer (of the task in training, or of the last).
     """
+
+    optimizer: torch.optim.Optimizer
 
     def __init__(self, setup: ContinualSetup) -> None:
         self.setup = setup
@@ -63,7 +67,14 @@ class SequentialForgettingLearner:
             generator=self.generator,
             before_step=before_step,
             freeze_statistics=index > 0,
+            optimizer=self._plain_sgd,
         )
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the step being taken, which the schedule may have lowered."""
+        rate: float = self.optimizer.param_groups[0]["lr"]
+        return rate
 
     def choose(self, count: int, total: int) -> Tensor:
         """Indices of `count` examples out of `total`, or of all if there are fewer, without repetition."""
@@ -73,6 +84,10 @@ class SequentialForgettingLearner:
         """Layers that later tasks train again: the body's, and the head if all tasks share one."""
         parts = [self.model.body, *([self.model.head(0)] if self.setup.one_head else [])]
         return [layer for part in parts for layer in part.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+
+    def _plain_sgd(self, *arguments: Any, **words: Any) -> torch.optim.Optimizer:
+        self.optimizer = torch.optim.SGD(*arguments, **words)
+        return self.optimizer
 
 
 def gradient_of(layer: nn.Linear | nn.Conv2d) -> Tensor:
@@ -96,20 +111,20 @@ def patches(layer: nn.Conv2d, images: Tensor) -> Tensor:
 class Reservoir:
     """A uniform sample of all examples seen so far (Vitter 1985, algorithm R), with the task each belongs to.
 
-    images: (n, c, h, w);  labels, tasks: (n,) int64;  n <= capacity
+    images: (n, c, h, w);  labels, tasks: (n,) int64;  more, if added: (n, ...);  n <= capacity
     """
 
     def __init__(self, capacity: int, generator: torch.Generator) -> None:
         self.capacity = capacity
         self.seen = 0
         self._generator = generator
-        self._filled: tuple[Tensor, Tensor, Tensor] | None = None
+        self._filled: tuple[Tensor, ...] | None = None
 
     def __len__(self) -> int:
         return 0 if self._filled is None else len(self._filled[0])
 
-    def add(self, images: Tensor, labels: Tensor, task: int) -> None:
-        """Stream examples past the reservoir in a seeded order, all at once."""
+    def add(self, images: Tensor, labels: Tensor, task: int, *more: Tensor) -> None:
+        """Stream examples past the reservoir in a seeded order, all at once; more: what else is kept of each."""
         order = torch.randperm(len(labels), generator=self._generator)
         times = self.seen + torch.arange(len(labels))
         self.seen += len(labels)
@@ -121,7 +136,7 @@ class Reservoir:
         winner.scatter_reduce_(0, places[inside], inside, "amax")  # of several at one place, the last stays
         taken = (winner >= 0).nonzero().squeeze(1)
         chosen = order[winner[taken]].to(images.device)
-        new = (images[chosen], labels[chosen], torch.full_like(labels[chosen], task))
+        new = (images[chosen], labels[chosen], torch.full_like(labels[chosen], task), *(each[chosen] for each in more))
         size = min(self.seen, self.capacity)
         grown = []
         for index, part in enumerate(new):
@@ -130,15 +145,17 @@ class Reservoir:
                 target[: len(self)] = self._filled[index]
             target[taken.to(target.device)] = part
             grown.append(target)
-        self._filled = (grown[0], grown[1], grown[2])
+        self._filled = tuple(grown)
 
-    def draw(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw images, labels and tasks of `count` examples, with repetition if the reservoir holds fewer."""
+    def draw(self, count: int) -> tuple[Tensor, ...]:
+        """Draw images, labels, tasks and what else was added of `count` examples, independently of one another."""
         assert self._filled is not None, "nothing was added yet"
         chosen = torch.randint(len(self), (count,), generator=self._generator)
-        images, labels, tasks = (part[chosen.to(part.device)] for part in self._filled)
-        return images, labels, tasks
+        return tuple(part[chosen.to(part.device)] for part in self._filled)
 
     def floats(self) -> int:
-        """Floats kept: pixels of the images; labels count as one each."""
-        return 0 if self._filled is None else sum(part.numel() for part in self._filled[:2])
+        """Floats kept: pixels of the images, one for each label, and what else was added; tasks do not count."""
+        if self._filled is None:
+            return 0
+        images, labels, _, *more = self._filled
+        return sum(part.numel() for part in (images, labels, *more))

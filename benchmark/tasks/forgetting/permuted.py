@@ -79,22 +79,31 @@ def _mlp(
     data: str, *, seconds: float, tasks: int, train: int | None, test: int | None, **sizes: Any
 ) -> ContinualBudget:
     """A budget of the permuted track: the paper's network and batch size at every tier, its rate from standard up."""
-    defaults: dict[str, Any] = {"classes": 10, "size": 28, "network": "mlp", "batch_size": 10, "learning_rate": 0.01}
+    defaults: dict[str, Any] = {
+        "classes": 10,
+        "size": 28,
+        "network": "mlp",
+        "memory": 200,
+        "batch_size": 10,
+        "learning_rate": 0.01,
+    }
     return ContinualBudget(data, seconds, tasks=tasks, train=train, test=test, **(defaults | sizes))
 
 
 track: Track[ContinualLearner] = Track(
     "forgetting.permuted",
     question="One head for all tasks, each with its own permutation of the pixels: are the first still recognised?",
-    version=1,
+    version=2,
     protocol=ContinualLearner,
     setup=ContinualSetup,
     metrics=METRICS,
     rules=_PermutedRules(),
     tiers={
-        Tier.SMOKE: _mlp("glyphs", seconds=0.2, tasks=2, train=10, test=10, size=12, epochs=2, learning_rate=0.03),
+        Tier.SMOKE: _mlp(
+            "glyphs", seconds=0.2, tasks=2, train=10, test=10, size=12, memory=20, epochs=2, learning_rate=0.03
+        ),
         Tier.QUICK: _mlp("glyphs", seconds=3, tasks=5, train=100, test=50, size=20, epochs=4, learning_rate=0.03),
         Tier.STANDARD: _mlp("mnist", seconds=40, tasks=5, train=1000, test=None, epochs=5),
-        Tier.PAPER: _mlp("mnist", seconds=600, tasks=10, train=None, test=None, epochs=5, hold_out=0.1),
+        Tier.PAPER: _mlp("mnist", seconds=600, tasks=10, train=None, test=None, memory=1000, epochs=5, hold_out=0.1),
     },
 )

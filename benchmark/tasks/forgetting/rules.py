@@ -38,13 +38,18 @@ class ContinualLearner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ContinualSetup(Setup):
-    """What the contestant is told. classes: per head;  network: "mlp", "convnet" or "alexnet"."""
+    """What the contestant is told.
+
+    classes: per head;  network: "mlp", "convnet" or "alexnet";  memory: examples that a method which keeps examples of
+    earlier tasks, or a gradient of each, may keep over all tasks.
+    """
 
     tasks: int
     classes: int
     image_shape: tuple[int, int, int]
     one_head: bool
     network: str
+    memory: int
     epochs: int
     batch_size: int
     learning_rate: float
@@ -78,7 +83,9 @@ class ContinualSetup(Setup):
 
 @dataclass(frozen=True, slots=True)
 class ContinualBudget(Budget):
-    """Sizes of a tier. train, test: images per class and task (None: all);  classes: per task;  size: drawn images."""
+    """Sizes of a tier. train, test: images per class and task (None: all);  classes: per task;  size: drawn images;
+    memory: see `ContinualSetup`.
+    """
 
     tasks: int
     classes: int
@@ -86,6 +93,7 @@ class ContinualBudget(Budget):
     test: int | None
     size: int
     network: str
+    memory: int
     epochs: int
     batch_size: int
     learning_rate: float

@@ -81,21 +81,28 @@ class _SplitRules(ContinualRules):
 
 def _convnet(data: str, *, seconds: float, tasks: int, classes: int, **sizes: Any) -> ContinualBudget:
     """A budget of the split track."""
-    defaults: dict[str, Any] = {"train": None, "test": None, "size": 32, "network": "convnet", "learning_rate": 0.05}
+    defaults: dict[str, Any] = {
+        "train": None,
+        "test": None,
+        "size": 32,
+        "network": "convnet",
+        "memory": 200,
+        "learning_rate": 0.05,
+    }
     return ContinualBudget(data, seconds, tasks=tasks, classes=classes, **(defaults | sizes))
 
 
 track: Track[ContinualLearner] = Track(
     "forgetting.split",
     question="One head per task, each with classes of its own: does the body keep what the first heads need?",
-    version=1,
+    version=2,
     protocol=ContinualLearner,
     setup=ContinualSetup,
     metrics=METRICS,
     rules=_SplitRules(),
     tiers={
         Tier.SMOKE: _convnet(
-            "glyphs", seconds=0.2, tasks=2, classes=3, train=10, test=10, size=12, epochs=2, batch_size=10
+            "glyphs", seconds=0.2, tasks=2, classes=3, train=10, test=10, size=12, memory=20, epochs=2, batch_size=10
         ),
         Tier.QUICK: _convnet(
             "glyphs",
@@ -113,7 +120,7 @@ track: Track[ContinualLearner] = Track(
         # Appendix of the paper and its released code: rate .01, divided by 2 after 6 epochs without a better
         # validation loss, until 1e-5; at most 200 epochs; 5 % held out.
         Tier.PAPER: _convnet(
-            "cifar100", seconds=20000, tasks=10, classes=10, network="alexnet", epochs=200, batch_size=64,
+            "cifar100", seconds=20000, tasks=10, classes=10, network="alexnet", memory=2000, epochs=200, batch_size=64,
             learning_rate=0.01, hold_out=0.05, patience=6,
         ),
     },

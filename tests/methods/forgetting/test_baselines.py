@@ -15,7 +15,7 @@ from benchmark.tasks.forgetting.rules import ContinualSetup
 
 PERMUTED = ContinualSetup(
     seed=0, track="forgetting.permuted", device_name="cpu", tasks=3, classes=4, image_shape=(1, 8, 8), one_head=True,
-    network="mlp", epochs=2, batch_size=10, learning_rate=0.05, hold_out=0.0, patience=0,
+    network="mlp", memory=14, epochs=2, batch_size=10, learning_rate=0.05, hold_out=0.0, patience=0,
 )  # fmt: skip
 SPLIT = replace(PERMUTED, track="forgetting.split", one_head=False, network="convnet", image_shape=(2, 8, 8))
 BOTH = pytest.mark.parametrize("setup", [PERMUTED, SPLIT], ids=["permuted", "split"])
@@ -44,14 +44,14 @@ def backward(method, setup: ContinualSetup, index: int) -> dict[str, torch.Tenso
 class TestOGD:
     @BOTH
     def test_projection_equals_that_of_a_basis_of_the_full_gradients(self, setup):
-        method = learner(setup, "ogd", 0, gradients=7)
+        method = learner(setup, "ogd", 0)
         columns = []
         for index in range(2):
             model_before = method.model
             method.learn(index, *data(setup, index))
             assert method.model is model_before
         # Gradients of the true-class scores at the end of each task, one example at a time, on a replay of the run.
-        replay = learner(setup, "ogd", 0, gradients=7)
+        replay = learner(setup, "ogd", 0)
         chosen: list[torch.Tensor] = []
         choose = replay.choose
         replay.choose = lambda count, total: chosen.append(choose(count, total)) or chosen[-1]
@@ -75,8 +75,8 @@ class TestOGD:
 
     @BOTH
     def test_memory_is_that_of_the_factors(self, setup):
-        method = learner(setup, "ogd", 2, gradients=7)
-        rows = 14 * sum(
+        method = learner(setup, "ogd", 2)
+        rows = setup.memory * sum(  # seven of each of two tasks
             layer.weight.numel() if layer.weight.ndim == 4 else sum(layer.weight.shape) for layer in method.layers
         )
         assert method.memory() == rows
@@ -110,7 +110,7 @@ class TestEWC:
         before = {name: parameter.detach().clone() for name, parameter in method.model.named_parameters()}
         gradients = backward(method, setup, 2)
         method.before_step()
-        rate, strength = setup.learning_rate, 50.0
+        rate, strength = method.rate, 50.0
         for name, parameter in method.model.named_parameters():
             if name not in gradients:
                 continue
@@ -120,6 +120,20 @@ class TestEWC:
             expected = before[name] - rate * (gradients[name] + strength * (fisher * after - anchor))
             assert after == pytest.approx(expected, abs=1e-5)
         assert any(method._fisher[name].max() > 1e-4 for name in gradients)
+
+    def test_step_goes_by_the_rate_that_the_schedule_has_come_to(self):
+        lowered = []
+        for factor in (1, 10):
+            method = learner(PERMUTED, "ewc", 1, strength=1e4)
+            method.optimizer.param_groups[0]["lr"] /= factor
+            backward(method, PERMUTED, 1)
+            method.before_step()
+            lowered.append(gradient_of(method.shared_layers()[0]).clone())
+            fisher = method._fisher["body.1.weight"]
+        rate = PERMUTED.learning_rate
+        ratio = (1 + rate * 1e4 * fisher) / (1 + rate / 10 * 1e4 * fisher)
+        assert ratio.max() > 1.5
+        assert lowered[1] == pytest.approx(lowered[0] * ratio, rel=1e-4, abs=1e-7)
 
     def test_a_huge_strength_holds_the_weights_and_does_not_diverge(self):
         method = learner(PERMUTED, "ewc", 1, strength=1e8)
@@ -148,23 +162,25 @@ class TestAGEM:
             method.model.zero_grad()
             new_images, new_labels = data(setup, trial + 10, count=10)
             F.cross_entropy(method.model(new_images, 1), new_labels).backward()
-            full = {n: p.grad.clone() for n, p in method.model.named_parameters() if p.grad is not None}
-            method.before_step()
-            names = full.keys() & shared.keys()
-            dot = sum(float((full[n] * shared[n]).sum()) for n in names)
-            norm = sum(float(shared[n].square().sum()) for n in names)
+            # A head without kept examples, or none in the minibatch, has the gradient 0, and takes part all the same.
             parameters = dict(method.model.named_parameters())
-            for n in full:
-                expected = full[n] - min(dot, 0.0) / norm * shared[n] if n in shared else full[n]
-                assert parameters[n].grad == pytest.approx(expected, abs=1e-5)
+            full = {n: torch.zeros_like(p) if p.grad is None else p.grad.clone() for n, p in parameters.items()}
+            shared = {n: shared.get(n, torch.zeros_like(p)) for n, p in parameters.items()}
+            method.before_step()
+            dot = sum(float((full[n] * shared[n]).sum()) for n in parameters)
+            norm = sum(float(shared[n].square().sum()) for n in parameters)
+            for n in parameters:
+                assert parameters[n].grad == pytest.approx(full[n] - min(dot, 0.0) / norm * shared[n], abs=1e-5)
             conflicts += dot < 0
+            if not setup.one_head and dot < 0:
+                assert parameters["heads.0.weight"].grad.norm() > 0
         assert 0 < conflicts < 20
 
 
 class TestReplay:
     @BOTH
     def test_minibatches_hold_as_many_old_examples_as_new_with_their_own_heads(self, setup):
-        method = learner(setup, "er", 1, capacity=15)
+        method = learner(setup, "er", 1)
         seen = []
         mixed = method.model.mixed
         method.model.mixed = lambda images, tasks: seen.append((images, tasks)) or mixed(images, tasks)
@@ -175,9 +191,33 @@ class TestReplay:
             assert tasks.tolist() == [1] * 10 + [0] * 10
             assert all(any(torch.equal(image, known) for known in old) for image in images[10:])
 
-    def test_keeps_its_capacity_and_counts_it(self):
-        method = learner(PERMUTED, "er", 2, capacity=15)
-        assert method.memory() == 15 * (64 + 1)
+    @pytest.mark.parametrize(("name", "each"), [("er", 64 + 1), ("a-gem", 64 + 1), ("derpp", 64 + 1 + 4)])
+    def test_keeps_as_many_examples_as_the_rules_allow_and_counts_their_floats(self, name, each):
+        assert learner(PERMUTED, name, 2).memory() == PERMUTED.memory * each
+
+
+class TestDarkExperienceReplay:
+    @BOTH
+    def test_loss_equals_that_of_one_example_after_the_other(self, setup):
+        method = learner(setup, "derpp", 2, alpha=0.3, beta=0.7)
+        images, labels = data(setup, 2, count=6)
+        state = method.generator.get_state()
+        loss = method.loss(2)(images, labels).detach()
+        method.generator.set_state(state)
+        kept = list(zip(*method._reservoir.draw(12), strict=True))
+        terms = [F.cross_entropy(method.model(x[None], 2), y[None]) / 6 for x, y in zip(images, labels, strict=True)]
+        for image, _, task, scores in kept[:6]:
+            terms.append(0.3 * (method.model(image[None], int(task))[0] - scores).square().mean() / 6)
+        for image, label, task, _ in kept[6:]:
+            terms.append(0.7 * F.cross_entropy(method.model(image[None], int(task)), label[None]) / 6)
+        assert float(loss) == pytest.approx(sum(float(term.detach()) for term in terms), rel=1e-5)
+
+    @BOTH
+    def test_keeps_the_scores_of_the_network_that_has_learned_the_task(self, setup):
+        method = learner(setup, "derpp", 1)
+        images, _, tasks, scores = method._reservoir.draw(20)
+        with torch.no_grad():
+            assert scores == pytest.approx(method.model.mixed(images, tasks), abs=1e-5)
 
 
 class TestJoint:
@@ -199,7 +239,7 @@ def _state_after_first(setup: ContinualSetup) -> torch.Tensor:
     return learner(setup, "joint", 1).generator.get_state()
 
 
-@pytest.mark.parametrize("name", ["finetune", "ewc", "er", "a-gem", "ogd", "gpm"])
+@pytest.mark.parametrize("name", ["finetune", "ewc", "er", "derpp", "a-gem", "ogd", "gpm"])
 @BOTH
 def test_the_first_task_is_plain_training_for_every_method(setup, name):
     """What differs before the second task would be an unfair start."""

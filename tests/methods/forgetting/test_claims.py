@@ -64,7 +64,7 @@ def test_standard_tier_on_mnist(real_data):
 def test_standard_tier_on_cifar10(real_data):
     gpm, finetune = (contest("forgetting.split", method, "standard", root=real_data) for method in ("gpm", "finetune"))
     assert metric("ACC", [gpm]) > metric("ACC", [finetune])
-    assert abs(metric("BWT", [gpm])) <= 3
+    assert metric("BWT", [gpm]) > metric("BWT", [finetune])
 
 
 @pytest.mark.slow

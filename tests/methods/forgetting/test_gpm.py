@@ -16,7 +16,7 @@ from benchmark.tasks.forgetting.rules import ContinualSetup
 
 MLP = ContinualSetup(
     seed=0, track="forgetting.permuted", device_name="cpu", tasks=3, classes=4, image_shape=(1, 10, 10), one_head=True,
-    network="mlp", epochs=2, batch_size=10, learning_rate=0.05, hold_out=0.0, patience=0,
+    network="mlp", memory=20, epochs=2, batch_size=10, learning_rate=0.05, hold_out=0.0, patience=0,
 )  # fmt: skip
 CONVNET = replace(MLP, track="forgetting.split", one_head=False, network="convnet", image_shape=(2, 12, 12))
 ALEXNET = replace(CONVNET, network="alexnet", image_shape=(3, 32, 32), epochs=1)
@@ -59,11 +59,14 @@ def test_bases_are_orthonormal_and_no_larger_than_the_space(setup):
 def test_projected_gradients_have_no_part_in_the_basis(setup):
     method = learner(setup, 1, ROOMY)
     images, labels = data(setup, 1)
+    method.model.zero_grad()
     F.cross_entropy(method.model(images, 1), labels).backward()
     before = [gradient_of(layer).clone() for layer in method.layers]
+    method.model.zero_grad()
+    with method.inputs_projected():
+        F.cross_entropy(method.model(images, 1), labels).backward()
     method.before_step()
-    start = 1 if isinstance(method.layers[0], nn.Linear) else 0  # the first linear layer is projected by its inputs
-    for layer, subspace, full in list(zip(method.layers, method.subspaces, before, strict=True))[start:]:
+    for layer, subspace, full in zip(method.layers, method.subspaces, before, strict=True):
         projected = gradient_of(layer).flatten(1)
         full = full.flatten(1)
         assert (projected @ subspace.basis).norm() < 1e-5 * full.norm()
@@ -159,14 +162,16 @@ class TestSubspace:
         assert space.basis.shape == (6, 6)
         assert space.remove_from(torch.randn(3, 6)).abs().max() < 1e-5
 
-    def test_both_forms_of_the_projection_agree(self, subspace):
-        rows = torch.randn(7, 30, generator=generator(5))
-        for rank in (5, 25):
-            space = subspace(30)
-            space.grow(torch.randn(30, rank, generator=generator(6, rank)), 1.0)
-            assert space.basis.shape[1] == rank
-            dense = rows @ (torch.eye(30) - space.basis @ space.basis.T)
-            assert space.remove_from(rows) == pytest.approx(dense, abs=1e-5)
+    @pytest.mark.parametrize(
+        ("inputs", "rank", "products"), [(30, 0, 1), (30, 30, 1), (200, 20, 0), (200, 100, 1), (200, 180, 2)]
+    )
+    def test_every_form_of_the_projection_agrees(self, subspace, inputs, rank, products):
+        rows = torch.randn(7, inputs, generator=generator(5))
+        space = subspace(inputs)
+        space.span(torch.linalg.qr(torch.randn(inputs, rank, generator=generator(6, rank))).Q)
+        assert len(space._onto_rest) == products
+        dense = rows @ (torch.eye(inputs) - space.basis @ space.basis.T)
+        assert space.remove_from(rows) == pytest.approx(dense, abs=1e-5)
 
 
 def test_heads_of_their_own_are_free_and_a_shared_head_is_protected():
@@ -203,13 +208,19 @@ def test_memory_counts_the_bases():
     assert learner(MLP, 0).memory() == 0
 
 
-def test_first_layer_hook_does_not_outlive_learning():
+def test_hooks_do_not_outlive_learning():
     method = learner(MLP, 2)
-    assert not method.layers[0]._forward_hooks
+    assert not any(layer._forward_hooks for layer in method.layers)
     assert method.predict(1, data(MLP, 1)[0]).shape == (60, 4)
 
 
-def test_thresholds_are_the_published_ones_where_the_network_is_the_published_one():
+def test_thresholds_are_the_published_ones():
     assert (learner(MLP, 0)._thresholds, learner(MLP, 0)._growth) == ((0.95, 0.99), 0.0)
-    assert (learner(ALEXNET, 0)._thresholds, learner(ALEXNET, 0)._growth) == ((0.97, 0.97), 0.003)
-    assert (learner(CONVNET, 0)._thresholds, learner(CONVNET, 0)._growth) == ((0.995, 0.995), 0.0005)
+    for setup in (ALEXNET, CONVNET):
+        assert (learner(setup, 0)._thresholds, learner(setup, 0)._growth) == ((0.97, 0.97), 0.003)
+
+
+@pytest.mark.parametrize("setup", [ALEXNET, CONVNET], ids=["alexnet", "convnet"])
+def test_a_threshold_that_is_asked_for_holds_on_every_network(setup):
+    method = find_track(setup.track).classes["gpm"](setup, threshold=0.9, growth=0.01)
+    assert (method._thresholds, method._growth) == ((0.9, 0.9), 0.01)

@@ -25,6 +25,7 @@ SETUP = ContinualSetup(
     image_shape=(1, 8, 8),
     one_head=False,
     network="convnet",
+    memory=20,
     epochs=2,
     batch_size=5,
     learning_rate=0.05,
@@ -113,6 +114,15 @@ class TestReservoir:
         assert torch.equal(images[:, 0, 0, 0].long(), labels)
         assert torch.equal(tasks, labels // 10)
         assert set(zip(labels.tolist(), tasks.tolist(), strict=True)) == set(contents(reservoir))
+
+    def test_what_else_is_kept_stays_with_its_example_and_counts(self) -> None:
+        reservoir = Reservoir(6, generator())
+        for task, start in enumerate((0, 10)):
+            images, labels = stream(start, 10)
+            reservoir.add(images, labels, task, torch.stack([labels + 0.5, labels + 0.25], 1))
+        _, labels, _, more = reservoir.draw(50)
+        assert torch.equal(more, torch.stack([labels + 0.5, labels + 0.25], 1))
+        assert reservoir.floats() == 6 * (4 + 1 + 2)
 
     def test_draws_are_seeded(self) -> None:
         one, other = filled([10, 10], 6), filled([10, 10], 6)
