@@ -6,6 +6,7 @@ numpy's sampler and scikit-learn's regression.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -71,11 +72,15 @@ def literal(
     *,
     neighbours: int = 2,
     spread: float = 0.21,
-    samples: int = 500,
+    samples: int = 750,
     consistent: bool = False,
+    noise: Callable[[int], Array] | None = None,
     seed: int = 0,
 ) -> Tensor:
-    """Answers (E, Q) of distribution calibration, as released. Needs scikit-learn."""
+    """Answers (E, Q) of distribution calibration, as released. Needs scikit-learn.
+
+    noise: standard normal numbers (examples, d, draws) of an episode, in place of numpy's sampler
+    """
     rng = numpy_generator(seed, "calibration", "samples")
     known = features.base.double().numpy()
     if consistent:
@@ -89,9 +94,13 @@ def literal(
     for episode in range(len(drawn)):
         support, support_labels = pool[chosen[episode]], chosen_labels[episode]
         inputs, targets = [support], [support_labels]
-        for example, label in zip(support, support_labels, strict=True):
+        numbers = noise(episode) if noise else None
+        for position, (example, label) in enumerate(zip(support, support_labels, strict=True)):
             mean, covariance = calibrated(example, means, covariances, neighbours, spread)
-            inputs.append(rng.multivariate_normal(mean, covariance, size=samples // shots))
+            if numbers is None:
+                inputs.append(rng.multivariate_normal(mean, covariance, size=samples // shots))
+            else:
+                inputs.append(mean + (np.linalg.cholesky(covariance) @ numbers[position]).T)
             targets.append(np.full(samples // shots, label))
         classifier: Any = import_module("sklearn.linear_model").LogisticRegression(max_iter=1000)
         classifier.fit(np.concatenate(inputs), np.concatenate(targets))

@@ -12,23 +12,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark.tasks.few_shot import logistic, novel_classes
+from benchmark.tasks.few_shot import gaussian, logistic, novel_classes
 from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
 
-_BLOCK_BYTES = 2**26
-"""Features drawn at once; more would leave the cache anyway."""
+_BLOCK = 32
+"""Episodes at once, which share their standard normal numbers."""
+_BLOCK_BYTES = 2**28
+"""Of the largest matrices of a block, which hold it to fewer episodes in many dimensions."""
 
 
 @novel_classes.track.method("dc", paper="arXiv:2101.06395")
 class DistributionCalibration:
-    """As released, but for the number of draws: the support after Tukey's transformation meets base statistics of raw
-    features.
+    """As released: the support after Tukey's transformation meets base statistics of raw features.
 
     neighbours: base classes that a support example borrows from, k;  spread: alpha, added to *every* entry of the
-    covariance, which moves all features of a draw up or down together (released code, evaluate_DC.py);  samples:
-    features drawn per class, shared by its support examples (released: 750, which takes half as long again for the
-    same accuracy);  power: Tukey's lambda (section 4.1.3);  consistent: take the base statistics after Tukey's
-    transformation, too.
+    covariance, which moves all features of a draw up or down together;  samples: features drawn per class, shared by
+    its support examples;  power: Tukey's lambda;  strength: C of the regression (all five: released code,
+    evaluate_DC.py);  consistent: take the base statistics after Tukey's transformation, too.
     """
 
     def __init__(
@@ -37,8 +37,9 @@ class DistributionCalibration:
         *,
         neighbours: int = 2,
         spread: float = 0.21,
-        samples: int = 500,
+        samples: int = 750,
         power: float = 0.5,
+        strength: float = 1.0,
         consistent: bool = False,
     ) -> None:
         self.setup = setup
@@ -46,8 +47,9 @@ class DistributionCalibration:
         self._spread = spread
         self._samples = samples
         self._power = power
+        self._strength = strength
         self._consistent = consistent
-        self._generator = setup.generator("samples", device=setup.device)
+        self._blocks = 0
 
     def observe(self, features: Tensor, labels: Tensor) -> None:
         """See `EpisodeClassifier.observe`: keep mean and unbiased covariance of every base class."""
@@ -63,22 +65,37 @@ class DistributionCalibration:
     def classify(self, support: Tensor, labels: Tensor, queries: Tensor) -> Tensor:
         """See `EpisodeClassifier.classify`."""
         support, queries = support.pow(self._power), queries.pow(self._power)
-        per_example = max(1, self._samples * self.setup.ways // support.shape[1])
-        bytes_per_episode = support[0].numel() * support.element_size() * max(per_example, 2 * support.shape[2])
-        block = max(1, _BLOCK_BYTES // bytes_per_episode)
-        parts = zip(support.split(block), labels.split(block), queries.split(block), strict=True)
-        return torch.cat([self._heads(some, known, per_example).predict(asked) for some, known, asked in parts])
+        block = self.block(support.shape[1], support.shape[2])
+        parts = list(zip(support.split(block), labels.split(block), queries.split(block), strict=True))
+        first, self._blocks = self._blocks, self._blocks + len(parts)
+        return torch.cat(logistic.each(lambda at: self._answers(*parts[at], first + at), range(len(parts))))
 
-    def _heads(self, support: Tensor, labels: Tensor, count: int) -> logistic.Heads:
+    def block(self, examples: int, dimensions: int) -> int:
+        """How many episodes of so many support examples are taken at once."""
+        widest = max(examples * dimensions**2, (self.setup.ways - 1) ** 2 * (dimensions + 1) ** 2)
+        return max(1, min(_BLOCK, _BLOCK_BYTES // (4 * widest)))
+
+    def noise(self, block: int, examples: int, dimensions: int) -> Tensor:
+        """Standard normal numbers (examples, d, draws for each example) of a block of episodes, counted from 0."""
+        shape = (examples, dimensions, max(1, self._samples * self.setup.ways // examples))
+        device = self.setup.device
+        return torch.randn(shape, generator=self.setup.generator("samples", block, device=device), device=device)
+
+    def _answers(self, support: Tensor, labels: Tensor, queries: Tensor, block: int) -> Tensor:
         means, factors = self._calibrated(support.flatten(0, 1))
-        noise = torch.randn(len(means), count, means.shape[1], generator=self._generator, device=means.device)
-        drawn = torch.baddbmm(means.unsqueeze(1), noise, factors.mT).view(len(support), -1, means.shape[1])
-        return logistic.fit(
-            torch.cat([support, drawn], dim=1),
-            torch.cat([labels, labels.repeat_interleave(count, dim=1)], dim=1),
-            classes=self.setup.ways,
-            tolerance=1e-4,  # scikit-learn's, as released
+        clouds = gaussian.Clouds(
+            support,
+            labels,
+            means.view_as(support),
+            factors.view(*support.shape, -1),
+            self.noise(block, *support.shape[1:]),
         )
+        return gaussian.fit(
+            clouds,
+            classes=self.setup.ways,
+            strength=self._strength,
+            tolerance=1e-4,  # scikit-learn's, as released
+        ).predict(queries)
 
     def _calibrated(self, support: Tensor) -> tuple[Tensor, Tensor]:
         """Means (n, d) and Cholesky factors of the covariances (n, d, d) for support examples (n, d).
@@ -94,7 +111,10 @@ class DistributionCalibration:
 
 @novel_classes.track.method("dc-consistent", paper="arXiv:2101.06395")
 class ConsistentCalibration(DistributionCalibration):
-    """Base statistics after Tukey's transformation, so that means and support live on one scale; else as `dc`."""
+    """Base statistics after Tukey's transformation, so that means and support live on one scale; else as `dc`.
+
+    strength: C, tuned as the baselines' is (docs/tuning/few_shot.md).
+    """
 
     def __init__(
         self,
@@ -102,10 +122,19 @@ class ConsistentCalibration(DistributionCalibration):
         *,
         neighbours: int = 2,
         spread: float = 0.21,
-        samples: int = 500,
+        samples: int = 750,
         power: float = 0.5,
+        strength: float = 0.01,
     ) -> None:
-        super().__init__(setup, neighbours=neighbours, spread=spread, samples=samples, power=power, consistent=True)
+        super().__init__(
+            setup,
+            neighbours=neighbours,
+            spread=spread,
+            samples=samples,
+            power=power,
+            strength=strength,
+            consistent=True,
+        )
 
 
 def _factors(covariances: Tensor) -> Tensor:

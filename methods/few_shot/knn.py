@@ -14,9 +14,9 @@ from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
 
 @novel_classes.track.method("knn", role="baseline", paper="Cover & Hart 1967")
 class NearestNeighbours:
-    """neighbours: k, at most as many as there are shots; a tie goes to the more similar class."""
+    """neighbours: k (docs/tuning/few_shot.md), at most as many as there are shots; ties go to the class most alike."""
 
-    def __init__(self, setup: EpisodeSetup, *, neighbours: int = 3) -> None:
+    def __init__(self, setup: EpisodeSetup, *, neighbours: int = 5) -> None:
         self.setup = setup
         self._neighbours = neighbours
 

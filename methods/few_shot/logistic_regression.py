@@ -1,4 +1,4 @@
-"""Logistic regression on the support, with scikit-learn's defaults, on three forms of the features.
+"""Logistic regression on the support, as scikit-learn has it, on three forms of the features.
 
 What distribution calibration is to be compared with: it ends in the same classifier. Raw features; features of length
 1; features after Tukey's transformation, which is the first of its two parts (arXiv:2101.06395, section 3.2).
@@ -15,9 +15,9 @@ from benchmark.tasks.few_shot.novel_classes import EpisodeSetup
 
 @novel_classes.track.method("lr", role="baseline", paper="arXiv:2101.06395")
 class LogisticRegression:
-    """On raw features. strength: C, larger regularises less."""
+    """On raw features. strength: C, larger regularises less (docs/tuning/few_shot.md)."""
 
-    def __init__(self, setup: EpisodeSetup, *, strength: float = 1.0) -> None:
+    def __init__(self, setup: EpisodeSetup, *, strength: float = 0.1) -> None:
         self.setup = setup
         self._strength = strength
 
@@ -37,6 +37,9 @@ class LogisticRegression:
 @novel_classes.track.method("lr-l2", role="baseline", paper="arXiv:2101.06395")
 class NormalisedLogisticRegression(LogisticRegression):
     """On features of length 1."""
+
+    def __init__(self, setup: EpisodeSetup, *, strength: float = 10.0) -> None:
+        super().__init__(setup, strength=strength)
 
     def form(self, features: Tensor) -> Tensor:
         """See `LogisticRegression.form`."""

@@ -15,12 +15,13 @@ from benchmark.tasks.few_shot.extreme import TransferSetup
 from benchmark.tasks.few_shot.student import ExtremeStudent, contrastive_loss
 
 
-@extreme.track.method("simclr", role="baseline", paper="arXiv:2002.05709")
+@extreme.track.method("simclr", role="baseline", paper="arXiv:2002.05709", tiers=("smoke", "standard", "paper"))
 class SimCLR(ExtremeStudent):
-    """temperature: of the similarities (Chen et al., appendix B.9: 0.5 for small images)."""
+    """temperature: of the similarities (Chen et al., appendix B.9: 0.5 for small images);  learning_rate: lower than of
+    those that start from the trained backbone (docs/tuning/few_shot.md)."""
 
-    def __init__(self, setup: TransferSetup, *, temperature: float = 0.5) -> None:
-        super().__init__(setup)
+    def __init__(self, setup: TransferSetup, *, temperature: float = 0.5, learning_rate: float = 0.03) -> None:
+        super().__init__(setup, learning_rate=learning_rate)
         self._temperature = temperature
 
     def start(self) -> None:

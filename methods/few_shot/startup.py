@@ -5,6 +5,8 @@ The trained backbone describes every unlabelled target image as a mixture of bas
 learns the base's labels, these mixtures, and by SimCLR to tell target images apart: base classes need not mean anything
 in the target for their mixtures to group its images.
 Claim: better than transfer on an extreme target, at 1 and at 5 shots; the self-supervised term adds to it.
+`startup-no-target` is the control that takes the target away: the same student, which learns the base's labels again
+and sees no target image.
 """
 
 from __future__ import annotations
@@ -61,3 +63,12 @@ class StartupWithoutSelfSupervision(Startup):
 
     def __init__(self, setup: TransferSetup) -> None:
         super().__init__(setup, self_supervision=0.0)
+
+
+@extreme.track.method("startup-no-target", role="baseline", paper="arXiv:2010.07734")
+class StartupWithoutTarget(Startup):
+    """The same start, views, steps and schedule, and the base's term of the loss alone."""
+
+    def loss(self, base_images: Tensor, base_labels: Tensor, target_images: Tensor, target_labels: Tensor) -> Tensor:
+        """See `ExtremeStudent.loss`: nothing of the target goes through the network, nor into its statistics."""
+        return self.base_loss(base_images, base_labels)

@@ -128,7 +128,7 @@ class TestTheHouse:
             copy, "benchmark/tasks/few_shot/logistic.py", "def fit(", "def fit(*_):\n    return None\n\n\ndef fit("
         )
         extreme = {f"few_shot.extreme/{name}" for name in self.methods("few_shot.extreme")}
-        assert changed >= extreme | {"few_shot.novel_classes/lr", "few_shot.novel_classes/dc"}
+        assert changed >= extreme | {"few_shot.novel_classes/lr", "few_shot.novel_classes/lr-l2"}
         assert {job.partition("/")[0] for job in changed} == {"few_shot.extreme", "few_shot.novel_classes"}
         assert not changed & {"few_shot.novel_classes/knn", "few_shot.novel_classes/simpleshot"}
 

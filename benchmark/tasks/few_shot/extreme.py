@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.errors import DataError
@@ -10,7 +11,7 @@ from benchmark.results.job import Tier
 from benchmark.tasks.answers import Floats, wrong
 from benchmark.tasks.few_shot.class_split import class_split
 from benchmark.tasks.few_shot.rules import METRICS, SHOTS, SIZES, FewShotBudget, draw_episodes, recipe, score
-from benchmark.tasks.rules import Contestant, Outcome, Rules, Setup
+from benchmark.tasks.rules import Contestant, Network, Outcome, Rules, Setup
 from benchmark.tasks.track import Track
 
 if TYPE_CHECKING:
@@ -87,26 +88,35 @@ class Extreme:
     drawn: bool
 
 
+def _teacher(sizes: TransferBudget, draw: Draw) -> tuple[LabelledImages, ClassifierRecipe, dict[str, Tensor]]:
+    """The base images, and the network that learned them, on which students start."""
+    from benchmark.data.catalogue import catalogue
+    from benchmark.data.source import Source
+    from benchmark.learning import pretraining
+
+    world = Source.of(catalogue.find(sizes.base_data))
+    classes = class_split(world.entry.name, world.classes()).base
+    base = world.pool("train", classes=classes, per_class=sizes.base, size=sizes.size, draw=draw)
+    plan = recipe(sizes, base, draw.seed)
+    return base, plan, pretraining.pretrained(plan, base, device=draw.device)
+
+
 class _ExtremeRules(Rules):
     def needs(self, sizes: TransferBudget) -> tuple[str, ...]:
         return (sizes.base_data,)
 
-    def prepare(self, sizes: TransferBudget, source: Source, draw: Draw) -> Extreme:
-        from benchmark.data.catalogue import catalogue
-        from benchmark.data.source import Source
-        from benchmark.learning import pretraining
+    def networks(self, sizes: TransferBudget, source: Source, draw: Draw) -> tuple[Network, ...]:
+        return (Network("teacher", sizes.seconds, partial(_teacher, sizes, draw)),)
 
-        world = Source.of(catalogue.find(sizes.base_data))
-        base_classes = class_split(world.entry.name, world.classes()).base
-        base = world.pool("train", classes=base_classes, per_class=sizes.base, size=sizes.size, draw=draw)
+    def prepare(self, sizes: TransferBudget, source: Source, draw: Draw) -> Extreme:
+        base, plan, weights = _teacher(sizes, draw)
         classes, size = list(range(source.class_count())), sizes.size
         unlabelled = source.images("train", classes=classes, per_class=sizes.unlabelled, size=size, draw=draw)
         pool = source.images("test", classes=classes, per_class=sizes.novel, size=size, draw=draw)
         like = (base.images.shape[1], base.images.shape[2])
-        plan = recipe(sizes, base, draw.seed)
         return Extreme(
             plan,
-            pretraining.pretrained(plan, base, device=draw.device),
+            weights,
             base,
             _conformed(unlabelled, *like).images,
             _conformed(pool, *like),
@@ -192,13 +202,13 @@ def _pool_picture(features: Tensor, labels: Tensor, ways: int) -> dict[str, list
 def _transfer(data: str, *, seconds: float, **sizes: Any) -> TransferBudget:
     """A budget of `extreme`: characters as the base."""
     student: dict[str, Any] = {"base_data": "glyphs", "unlabelled": 100, "student_batch": 64, "student_rate": 0.1}
-    return TransferBudget(data, seconds, **(SIZES | student | sizes))
+    return TransferBudget(data, seconds, **(SIZES | {"augment": True} | student | sizes))  # augmented as released
 
 
 track: Track[Adapter] = Track(
     "few_shot.extreme",
     question="The target differs in kind and shows images without labels first: does self-training on them help?",
-    version=1,
+    version=2,
     protocol=Adapter,
     setup=TransferSetup,
     metrics=METRICS,
@@ -208,7 +218,7 @@ track: Track[Adapter] = Track(
             "drawings", seconds=0.3, base=8, novel=20, unlabelled=5, size=12, widths=(8, 16), epochs=1, student_steps=3,
             student_batch=8, episodes=12,
         ),
-        Tier.QUICK: _transfer("drawings", seconds=5, base=40, novel=40, unlabelled=40, epochs=6, student_steps=150),
+        Tier.QUICK: _transfer("drawings", seconds=4, base=30, novel=40, unlabelled=40, epochs=6, student_steps=100),
         Tier.STANDARD: _transfer(
             "mnist-textures",
             seconds=60,

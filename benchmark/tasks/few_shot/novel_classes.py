@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.errors import DataError
@@ -10,13 +11,15 @@ from benchmark.results.job import Tier
 from benchmark.tasks.answers import Classes
 from benchmark.tasks.few_shot.class_split import class_split
 from benchmark.tasks.few_shot.rules import METRICS, SHOTS, SIZES, FewShotBudget, draw_episodes, recipe, score
-from benchmark.tasks.rules import Contestant, Outcome, Rules, Setup
+from benchmark.tasks.rules import Contestant, Network, Outcome, Rules, Setup
 from benchmark.tasks.track import Track
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from benchmark.data.catalogue import LabelledImages
     from benchmark.data.source import Source
+    from benchmark.learning.pretraining import ClassifierRecipe
     from benchmark.machine.meters import Clock
     from benchmark.seeding import Draw
     from benchmark.tasks.few_shot.episodes import Episodes
@@ -59,18 +62,31 @@ class NovelClasses:
     drawn: bool
 
 
+def _backbone(
+    sizes: FewShotBudget, source: Source, draw: Draw
+) -> tuple[LabelledImages, ClassifierRecipe, dict[str, Tensor]]:
+    """The base images, and the network that learned them."""
+    from benchmark.learning import pretraining
+
+    split = class_split(source.entry.name, source.classes())
+    base = source.pool("train", classes=split.base, per_class=sizes.base, size=sizes.size, draw=draw)
+    plan = recipe(sizes, base, draw.seed)
+    return base, plan, pretraining.pretrained(plan, base, device=draw.device)
+
+
 class _NovelClassesRules(Rules):
     def compared(self, sizes: FewShotBudget, source: Source) -> dict[str, str]:
         return {"classes": class_split(source.entry.name, source.classes()).fingerprint}
+
+    def networks(self, sizes: FewShotBudget, source: Source, draw: Draw) -> tuple[Network, ...]:
+        return (Network("backbone", sizes.seconds, partial(_backbone, sizes, source, draw)),)
 
     def prepare(self, sizes: FewShotBudget, source: Source, draw: Draw) -> NovelClasses:
         from benchmark.learning import pretraining
 
         split = class_split(source.entry.name, source.classes())
-        base = source.pool("train", classes=split.base, per_class=sizes.base, size=sizes.size, draw=draw)
+        base, plan, weights = _backbone(sizes, source, draw)
         novel = source.pool("test", classes=split.novel, per_class=sizes.novel, size=sizes.size, draw=draw)
-        plan = recipe(sizes, base, draw.seed)
-        weights = pretraining.pretrained(plan, base, device=draw.device)
         known, unknown = (
             pretraining.features(plan, weights, part.images, device=draw.device) for part in (base, novel)
         )
@@ -79,7 +95,7 @@ class _NovelClassesRules(Rules):
                 f"the backbone trained on {source.entry.name!r} gives features that are NaN or infinite; its training "
                 f"diverged: lower the tier's learning rate of {sizes.learning_rate:g}"
             )
-        scale = known.norm(dim=1).mean().clamp_min(1e-12)
+        scale = known.square().mean().sqrt().clamp_min(1e-12)
         return NovelClasses(
             known / scale, base.labels, unknown / scale, draw_episodes(sizes, novel, draw), source.drawn
         )
@@ -153,7 +169,7 @@ def _novel(data: str, *, seconds: float, **sizes: Any) -> FewShotBudget:
 track: Track[EpisodeClassifier] = Track(
     "few_shot.novel_classes",
     question="One or five images of a class never seen, described by features of other classes: which is which?",
-    version=1,
+    version=2,
     protocol=EpisodeClassifier,
     setup=EpisodeSetup,
     metrics=METRICS,

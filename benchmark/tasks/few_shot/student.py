@@ -19,11 +19,16 @@ class ExtremeStudent:
 
     SGD with momentum 0.9 and weight decay 1e-4 (STARTUP's released code), the rate falling to zero along a cosine.
 
-    Attributes: setup; model (a `Backbone`); projector (d -> 128, for contrastive losses); views; generator.
+    learning_rate: where the rate starts, None for the setup's.
+
+    Attributes: setup; model (a `Backbone`); projector (d -> 128, for contrastive losses); views; generator; progress
+    (share of the steps that are done).
     """
 
-    def __init__(self, setup: TransferSetup) -> None:
+    def __init__(self, setup: TransferSetup, *, learning_rate: float | None = None) -> None:
         self.setup = setup
+        self._rate = setup.learning_rate if learning_rate is None else learning_rate
+        self.progress = 0.0
         self.generator = setup.generator("method")
         self.views = Views()
         self.model = setup.model()
@@ -42,12 +47,11 @@ class ExtremeStudent:
         self.start()
         self.model.train()
         parameters = [*self.model.parameters(), *self.projector.parameters()]
-        optimizer = torch.optim.SGD(
-            parameters, lr=self.setup.learning_rate, momentum=0.9, weight_decay=1e-4, fused=True
-        )
+        optimizer = torch.optim.SGD(parameters, lr=self._rate, momentum=0.9, weight_decay=1e-4, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.setup.steps)
         bases, targets = self._endless(base_images, base_labels), self._endless(target_images, labels)
-        for _ in range(self.setup.steps):
+        for step in range(self.setup.steps):
+            self.progress = step / self.setup.steps
             optimizer.zero_grad()
             self.loss(*next(bases), *next(targets)).backward()
             optimizer.step()

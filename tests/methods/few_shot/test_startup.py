@@ -26,7 +26,7 @@ SETUP = TransferSetup(
     batch_size=6,
     learning_rate=0.1,
 )
-ADAPTING = ["startup", "startup-no-ss", "pseudo-label", "transfer-simclr"]
+ADAPTING = ["startup", "startup-no-ss", "pseudo-label", "transfer-simclr", "startup-no-target"]
 
 
 def build(name: str, setup: TransferSetup = SETUP, **words: Any) -> Any:
@@ -109,18 +109,21 @@ class TestLoss:
         first, second = (twin.projector(twin.model.body(twin.view(TARGET))) for _ in range(2))
         assert method.loss(BASE, LABELS, TARGET, q).item() == pytest.approx(contrast(first, second, 0.5), rel=1e-5)
 
-    def test_pseudo_label_ignores_what_it_is_not_sure_of(self) -> None:
-        """Its target view is drawn first."""
-        scores = torch.tensor([[9.0, 0, 0], [0, 0.1, 0], [0, 0, 9.0], [0.1, 0, 0], [0, 9.0, 0], [0, 0, 0]])
-        method, twin = build("pseudo-label"), build("pseudo-label")
-        logarithms = twin.model(twin.view(TARGET)).detach().double().log_softmax(1)
-        supervised = cross_entropy(twin.model(twin.view(BASE)), LABELS)
-        confident = -float(logarithms[0, 0] + logarithms[2, 2] + logarithms[4, 1]) / 6
-        assert method.loss(BASE, LABELS, TARGET, scores).item() == pytest.approx(supervised + confident, rel=1e-5)
-        unsure, twin = build("pseudo-label"), build("pseudo-label")
-        twin.view(TARGET)
-        supervised = cross_entropy(twin.model(twin.view(BASE)), LABELS)
-        assert unsure.loss(BASE, LABELS, TARGET, torch.zeros(6, 3)).item() == pytest.approx(supervised, rel=1e-5)
+    def test_without_the_target_there_is_the_base_alone(self) -> None:
+        method, twin = build("startup-no-target"), build("startup-no-target")
+        expected = cross_entropy(twin.model(twin.view(BASE)), LABELS)
+        assert method.loss(BASE, LABELS, TARGET, soft_labels()).item() == pytest.approx(expected, rel=1e-5)
+        assert int(method.model.body[1].num_batches_tracked) == 1, "batch-norm has seen the target"
+
+    @pytest.mark.parametrize(("progress", "risen"), [(0.0, 0.0), (0.2, 0.0), (0.35, 0.3), (0.5, 0.6), (0.7, 1), (1, 1)])
+    def test_pseudo_labels_are_of_this_pass_and_rise(self, progress: float, risen: float) -> None:
+        """Their view is drawn first; what the trained backbone said counts no more."""
+        method, twin = (build("pseudo-label", weight=2.0, first=0.2, last=0.7) for _ in range(2))
+        scores = twin.model(twin.view(TARGET))
+        expected = 2.0 * risen * cross_entropy(scores, scores.argmax(1))
+        expected += cross_entropy(twin.model(twin.view(BASE)), LABELS)
+        method.progress = progress
+        assert method.loss(BASE, LABELS, TARGET, torch.zeros(6, 3)).item() == pytest.approx(expected, rel=1e-5)
 
     @pytest.mark.parametrize(("name", "passes"), [("startup", 3), ("startup-no-ss", 2), ("simclr", 2)])
     def test_batches_go_through_batch_norm_one_by_one(self, name: str, passes: int) -> None:
@@ -208,7 +211,7 @@ def test_what_the_result_depends_on(name: str) -> None:
     other_weights = torch.equal(embedded(name, SETUP.model().state_dict(), BASE), usual)
     other_target = torch.equal(embedded(name, teacher(), BASE, images(6, "another")), usual)
     assert (other_base, other_weights) == ((True, True) if name == "simclr" else (False, False))
-    assert not other_target
+    assert other_target is (name == "startup-no-target")
 
 
 def test_transfer_depends_on_the_weights_alone() -> None:
@@ -216,3 +219,21 @@ def test_transfer_depends_on_the_weights_alone() -> None:
     model.load_state_dict(teacher())
     expected = model.eval().body(images(4, "new")).detach()
     torch.testing.assert_close(embedded("transfer", teacher(), images(6, "x"), images(6, "y")), expected)
+
+
+def test_target_statistics_are_those_of_the_target_and_nothing_else_changes() -> None:
+    method, weights = build("target-statistics"), teacher()
+    method.adapt(weights, BASE, LABELS, TARGET)
+    trained = method._model.state_dict()
+    changed = {key for key in weights if not torch.equal(trained[key], weights[key])}
+    kinds = ("running_mean", "running_var", "num_batches_tracked")
+    assert changed == {f"body.{at}.{kind}" for at in (1, 5) for kind in kinds}
+    first = method._model.body[0](TARGET)
+    torch.testing.assert_close(trained["body.1.running_mean"], first.mean((0, 2, 3)))
+    torch.testing.assert_close(trained["body.1.running_var"], first.var((0, 2, 3)))
+    assert not torch.equal(
+        embedded("target-statistics", weights, BASE), embedded("target-statistics", weights, BASE, images(6, "another"))
+    )
+    assert torch.equal(
+        embedded("target-statistics", weights, BASE), embedded("target-statistics", weights, images(6, "x"))
+    )

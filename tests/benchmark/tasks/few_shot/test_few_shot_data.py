@@ -69,14 +69,14 @@ def held(images: LabelledImages) -> Source:
 
 @pytest.mark.usefixtures("untrained")
 class TestPrepare:
-    def test_features_have_mean_norm_one_on_the_base(self) -> None:
+    def test_features_have_root_mean_square_one_on_the_base(self) -> None:
         data = prepare()
-        assert float(data.base.norm(dim=1).mean()) == pytest.approx(1)
+        assert float(data.base.square().mean()) == pytest.approx(1)
         assert data.base.shape == (96 * 10, 144)
         assert data.base_labels.bincount().tolist() == [10] * 96
         assert data.novel.shape == (32 * 20, 144)
         assert len(data.episodes) == BUDGET.episodes
-        assert float(data.novel.norm(dim=1).mean()) == pytest.approx(1, abs=0.2), "by the same number"
+        assert float(data.novel.square().mean()) == pytest.approx(1, abs=0.2), "by the same number"
 
     def test_only_what_is_novel_depends_on_the_salt(self) -> None:
         one, again, other = prepare(), prepare(), prepare(salt="fresh")

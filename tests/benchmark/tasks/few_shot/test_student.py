@@ -42,9 +42,11 @@ class Noting(ExtremeStudent):
         self.batches: list[tuple[Tensor, ...]] = []
         self.rates: list[float] = []
         self.modes: list[bool] = []
+        self.done: list[float] = []
 
     def loss(self, base_images: Tensor, base_labels: Tensor, target_images: Tensor, target_labels: Tensor) -> Tensor:
         self.batches.append((base_images, base_labels, target_images, target_labels))
+        self.done.append(self.progress)
         self.modes.append(all(module.training for module in self.model.modules()))
         scores = self.model(target_images)
         return scores.mean() + self.projector(torch.zeros(1, 6)).mean()
@@ -83,6 +85,9 @@ class TestStudent:
                 assert torch.equal(image, images(9)[[torch.equal(image, one) for one in images(9)].index(True)])
                 assert int(label) == [torch.equal(image, one) for one in images(9)].index(True) % 3
             torch.testing.assert_close(target_labels, teacher(target_images).detach())
+
+    def test_progress_is_the_share_of_steps_done(self) -> None:
+        assert adapted(replace(SETUP, steps=4)).done == [0, 0.25, 0.5, 0.75]
 
     def test_modes(self) -> None:
         student = adapted()
