@@ -12,7 +12,9 @@ from benchmark.tasks.distribution_shift import spurious
 from benchmark.tasks.distribution_shift.grouping import SpuriousGroupLearner, balanced
 
 
-@spurious.track.method("group-balanced", role="baseline", paper="OpenReview b9PoimzZFJ")
+@spurious.track.method(
+    "group-balanced", role="baseline", paper="OpenReview b9PoimzZFJ", tiers=("smoke", "standard", "paper")
+)
 class GroupBalanced(SpuriousGroupLearner):
     """Section 4 of the paper of PGI, without its penalty."""
 

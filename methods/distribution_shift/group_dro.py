@@ -19,7 +19,7 @@ from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 @spurious.track.method("group-dro", role="baseline", paper="arXiv:1911.08731")
 class GroupDRO(SpuriousGroupLearner):
-    """step_size: eta of the weights, the best at this size in a pilot on other seeds (the paper: 0.01)."""
+    """step_size: eta of the weights (the paper: 0.01; tuned)."""
 
     def __init__(self, setup: ShiftSetup, *, step_size: float = 0.1, reference_steps: int = 64) -> None:
         super().__init__(setup, reference_steps=reference_steps)

@@ -14,9 +14,9 @@ from benchmark.tasks.distribution_shift.rules import ShiftSetup
 
 @adversarial.track.method("weight-decay", role="baseline", paper="Krogh and Hertz 1991")
 class WeightDecay(ShiftLearner):
-    """weight_decay: of SGD, per step and unit of the learning rate."""
+    """weight_decay: of SGD, per step and unit of the learning rate (tuned)."""
 
-    def __init__(self, setup: ShiftSetup, *, weight_decay: float = 5e-3) -> None:
+    def __init__(self, setup: ShiftSetup, *, weight_decay: float = 1e-2) -> None:
         super().__init__(setup)
         self._weight_decay = weight_decay
 

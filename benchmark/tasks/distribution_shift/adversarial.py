@@ -136,7 +136,7 @@ _ATTACKED: dict[str, Any] = {"network": "convnet", "batch_size": 128, "learning_
 track: Track[AttackedLearner] = Track(
     "distribution_shift.adversarial",
     question="Few clean images to learn from; how does the network stand small perturbations made against it?",
-    version=2,
+    version=3,
     protocol=AttackedLearner,
     setup=ShiftSetup,
     metrics=(FGSM, PGD, ADVERSARIAL_LOSS, CLEAN, GAP, CALIBRATION),
@@ -146,7 +146,7 @@ track: Track[AttackedLearner] = Track(
             "glyphs", seconds=0.3, train=10, test=6, size=12, epochs=2, levels=(0.03,), checked=20, **_ATTACKED
         ),
         Tier.QUICK: budget(
-            "symbols", seconds=8, train=50, test=100, epochs=60, levels=(0.005, 0.01, 0.02, 0.05), checked=200,
+            "symbols", seconds=2, train=50, test=50, epochs=40, levels=(0.005, 0.02), checked=100,
             **(_ATTACKED | {"batch_size": 50}),
         ),
         Tier.STANDARD: budget(

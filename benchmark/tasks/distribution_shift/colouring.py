@@ -73,9 +73,9 @@ def biased(labels: Tensor, colours: Palette, *, bias: float, rng: torch.Generato
     return chosen, minority.long()
 
 
-def unseen(count: int, colours: Palette, *, rng: torch.Generator) -> Tensor:
-    """New colours (n, 3)."""
-    return colours.new[torch.randint(UNBIASING, (count,), generator=rng)]
+def drawn(pool: Tensor, count: int, *, rng: torch.Generator) -> Tensor:
+    """Colours (count, 3), each any of a pool (k, 3)."""
+    return pool[torch.randint(len(pool), (count,), generator=rng)]
 
 
 def swapped(labels: Tensor, colours: Palette, *, rng: torch.Generator) -> Tensor:

@@ -107,18 +107,18 @@ def infer_groups(
     *,
     generator: torch.Generator,
     iterations: int = 100,
-    examples: int = 512,
+    examples: int = 128,
     rate: float = 1e-4,
     temperature: float = 10.0,
     strength: float = 1.0,
 ) -> Tensor:
     """Split each class in two by a small network of its own; groups (n,) int64, 1 for the part of the larger mean loss.
 
-    features (n, d), scores (n, k), labels (n,): of the reference network;  iterations: of Adam at `rate`, each on up to
-    `examples` of every class;  temperature: T of the soft assignment .5 (1 + tanh(s / T)) (all from the released code);
-    strength: gamma, weight of the dummy gradients (released: 10 on coloured MNIST, .1 and .001 on others; on drawn
-    shapes 10 lets one class in nine fall into other parts, and precision from 1 to .65). Few small steps from a smooth
-    start matter: a free assignment per example would isolate the few largest losses.
+    features (n, d), scores (n, k), labels (n,): of the reference network;  iterations: of Adam at `rate`;  examples: of
+    every class in each of them, at most (released: 512, of 5,000);  temperature: T of the soft assignment
+    .5 (1 + tanh(s / T)) (the other three as released);  strength: gamma, weight of the dummy gradients (released: 10 on
+    coloured MNIST, .1 and .001 on others; on drawn shapes 10 lets one class in nine fall into other parts). Few small
+    steps from a smooth start matter: a free assignment per example would isolate the few largest losses.
     """
     losses = F.cross_entropy(scores, labels, reduction="none")
     slopes = dummy_gradients(scores, labels)

@@ -112,14 +112,16 @@ _NOISE: dict[str, Any] = {"network": "mlp", "batch_size": 128, "learning_rate": 
 track: Track[NoiseLearner] = Track(
     "distribution_shift.label_noise",
     question="Up to 60 % of the training labels are wrong; who learns the right ones, and does not learn the wrong?",
-    version=1,
+    version=2,
     protocol=NoiseLearner,
     setup=ShiftSetup,
     metrics=(FINAL, BEST, FITTED),
     rules=_LabelNoiseRules(),
     tiers={
         Tier.SMOKE: budget("glyphs", seconds=0.3, train=10, test=6, size=12, epochs=2, **(_NOISE | {"levels": (0.4,)})),
-        Tier.QUICK: budget("glyphs", seconds=6, train=200, test=100, size=16, epochs=40, every=4, **_NOISE),
+        Tier.QUICK: budget(
+            "glyphs", seconds=2, train=200, test=100, size=12, epochs=40, every=4, **(_NOISE | {"levels": (0.0, 0.4)})
+        ),
         Tier.STANDARD: budget("mnist", seconds=60, train=500, test=800, epochs=40, every=2, **_NOISE),
     },
 )

@@ -128,7 +128,7 @@ def test_manifold_mixup_enters_every_layer_of_the_body() -> None:
 
 def test_label_smoothing_spreads_a_tenth_over_all_classes() -> None:
     images, labels = data(16)
-    method = begun("label-smoothing")
+    method = begun("label-smoothing", smoothing=0.1)
     target = 0.9 * F.one_hot(labels, 4) + 0.1 / 4
     expected = F.cross_entropy(method.model(images), target)
     torch.testing.assert_close(method.loss(images, labels, torch.arange(16)), expected)

@@ -75,7 +75,7 @@ class TestSchemes:
             assert minority.unique().numel() == 10
 
     def test_new_colours(self) -> None:
-        chosen = colouring.unseen(500, self.colours, rng=generator(0, "new"))
+        chosen = colouring.drawn(self.colours.new, 500, rng=generator(0, "new"))
         assert sorted(self.place(chosen, self.colours.new).unique().tolist()) == list(range(10))
 
     def test_swapped_is_never_the_own_colour(self) -> None:

@@ -42,7 +42,19 @@ class TestSpurious:
         tests = [part for name, part in data.tests.items() if name != "unseen_class"]
         found = values(judge(spurious.track, Stub(oracle(*tests, classes=9))))
         assert [found[name] for name in ("swapped_colours", "in_distribution", "new_colours")] == [100] * 3
+        assert found["worst_group"] == 100
         assert "group_precision" not in found
+
+    def test_the_worst_group_is_a_class_in_one_kind_of_colour(self) -> None:
+        data = prepare(spurious.track)
+        other = data.tests["other_colours"]
+        keep = (other.labels != 4) | (torch.arange(len(other.labels)) == int((other.labels == 4).nonzero()[0]))
+        known = Labelled(other.images[keep], other.labels[keep])
+        outcome = judge(spurious.track, Stub(oracle(data.tests["own_colours"], known, classes=9)))
+        found = values(outcome)
+        assert found["worst_group"] == pytest.approx(100 / 6)
+        assert outcome.metrics["worst_group"].raw == pytest.approx([100] * 13 + [100 / 6] + [100] * 4)
+        assert found["in_distribution"] == pytest.approx(100 - 20 * 5 / 54)
 
     def test_who_says_one_class_is_right_one_time_in_nine(self) -> None:
         found = values(judge(spurious.track, Stub(constant(9))))
@@ -60,6 +72,7 @@ class TestSpurious:
         found = values(judge(spurious.track, Stub(by_colour), test=30))
         assert found["swapped_colours"] < 3
         assert found["in_distribution"] > 70
+        assert found["worst_group"] < 50
 
     def test_objects_with_colours_of_their_own_lie_on_coloured_grounds(self) -> None:
         budget = spurious.track.tiers[Tier.STANDARD]
@@ -114,7 +127,7 @@ class TestSpurious:
         assert torch.equal(one.train.images, fresh.train.images)
         assert torch.equal(one.groups, fresh.groups)
         assert not torch.equal(one.tests["swapped_colours"].images, fresh.tests["swapped_colours"].images)
-        assert one.train.images.shape == (108, 3, 12, 12)
+        assert one.train.images.shape == (108, 3, 8, 8)
         assert one.train.labels.unique().tolist() == list(range(9))
         assert len(one.tests["unseen_class"].labels) == 6
 
