@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: leaderboard test fast lint slow coverage golden house bench clean
+.PHONY: leaderboard test fast lint slow coverage golden policies house bench clean
 
 leaderboard: $(VENV)/.run
 	$(BIN)/heptathlon run --tier quick --seeds 3
@@ -37,6 +37,10 @@ coverage: $(VENV)/.test
 # Smoke metrics and comparison parts that a change of structure must not move, written anew.
 golden: $(VENV)/.test
 	$(BIN)/python -m tests.golden.numbers
+
+# Policies that come with test_time_shift.control, trained anew.
+policies: $(VENV)/.run
+	$(BIN)/python docs/policies.py
 
 # Rooms of the source and which uses which.
 house: $(VENV)/.test

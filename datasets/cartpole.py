@@ -56,6 +56,9 @@ class CartPole(ControlWorld):
         "lighting": (0.75, 1.1, 1.6),
         "texture": (0.65, 1.0, 1.5),
         "camera": (0.17, 0.25, 0.4),
+        "dots": (0.65, 1.0, 1.5),
+        "shadow": (0.6, 0.8, 1.0),
+        "tint": (0.6, 0.8, 1.0),
     }
     version = 1
 

@@ -26,6 +26,7 @@ PALETTE = {"grid": (0.1, 0.2, 0.3), "self": (0.7, 0.5, 0.3), "skybox": (0.4, 0.6
 """The suite's colours, from which the colour shift moves (released data of Hansen et al. 2021)."""
 LEVELS = {
     "colour": (0.1, 0.2, 0.4), "lighting": (0.3, 0.5, 0.8), "texture": (0.1, 0.2, 0.4), "camera": (0.1, 0.2, 0.4),
+    "dots": (0.1, 0.2, 0.4), "shadow": (0.3, 0.5, 0.8), "tint": (0.3, 0.5, 0.8),
 }  # fmt: skip
 COST_STATE, COST_ACTION = (1.0, 10.0, 0.1, 0.1), 1.0
 """Of the linear-quadratic expert: place, angle, their speeds; and the action."""

@@ -43,6 +43,9 @@ class Reacher(ControlWorld):
         "lighting": (0.5, 0.7, 1.0),
         "texture": (0.2, 0.35, 0.6),
         "camera": (0.4, 0.55, 0.7),
+        "dots": (0.2, 0.35, 0.6),
+        "shadow": (0.4, 0.6, 0.8),
+        "tint": (0.4, 0.6, 0.8),
     }
     version = 1
 

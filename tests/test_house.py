@@ -12,11 +12,6 @@ from tests.places import REPOSITORY
 TORCH_FREE = ("results", "machine", "data", "plugins", "identity", "seeding", "errors", "cli", "reports")
 """Rooms that load without torch; what they need of it they import inside functions."""
 NEED_TORCH = ("benchmark/data/control/environment.py", "benchmark/data/control/raster.py")
-LONGER = {
-    "benchmark/tasks/test_time_shift/control.py": "a track is one file: interface, sizes, judging",
-    "benchmark/tasks/test_time_shift/corruption.py": "a track is one file: interface, sizes, judging",
-}
-"""Source files that may exceed the limit of 250 lines, and why."""
 
 
 def name_of(path: Path) -> str:
@@ -110,5 +105,4 @@ def test_no_module_is_named_like_a_drawer_the_standard_library_or_a_dependency()
 
 def test_every_file_is_short_enough_to_read() -> None:
     lengths = {name_of(path): len(path.read_text().splitlines()) for path in house.sources(*house.PARTS, "tests")}
-    assert {name: lines for name, lines in lengths.items() if lines > 250 and name not in LONGER} == {}
-    assert [name for name in LONGER if lengths.get(name, 0) <= 250] == [], "short enough by now: take it off the list"
+    assert {name: lines for name, lines in lengths.items() if lines > 250} == {}

@@ -21,7 +21,7 @@ from benchmark.throughput import plugged
 
 COPIES, STEPS = 256, 10
 EPISODES, CROPS = 40, 32
-PLAN = Architecture(channels=9, size=32, crop=28, actions=2, filters=16, shared=3, own=1, embedding=64, hidden=128)
+PLAN = Architecture(channels=9, size=32, crop=28, actions=2, filters=12, shared=3, own=1, embedding=24, hidden=48)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,7 +63,7 @@ def test_frames(benchmark: BenchmarkFixture, name: str, size: int, kind: str, fo
 
 def _weights() -> dict[str, Tensor]:
     model = PixelPolicy(PLAN, "inverse", copies=1, generator=torch.Generator().manual_seed(0))
-    return {name: tensor[0] for name, tensor in model.state_dict().items()}
+    return model.state_dict()
 
 
 def _adapted(before: Tensor, after: Tensor, places: Tensor) -> Tensor:

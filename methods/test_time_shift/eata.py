@@ -19,7 +19,7 @@ from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 _BATCH = 50
 
 
-@corruption.track.method("eata", role="baseline", paper="arXiv:2204.02610")
+@corruption.track.method("eata", role="baseline", paper="arXiv:2204.02610", tiers=("smoke", "standard", "paper"))
 class EATA(CorruptionAffineAdapter):
     """margin: E0 as a share of ln(classes) (section 3.2: 0.4);  similarity: epsilon, the largest cosine to the mean
     answer (released code, CIFAR-10: 0.4);  memory: share of the old mean answer (0.9);  penalty: beta (CIFAR-10: 1);

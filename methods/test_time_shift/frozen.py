@@ -15,7 +15,9 @@ class Frozen(ControlPolicy):
     """Trained together with inverse dynamics ("SAC+IDM" in the paper's tables)."""
 
 
-@control.track.method("frozen-rotation", role="baseline", paper="arXiv:2007.04309")
+@control.track.method(
+    "frozen-rotation", role="baseline", paper="arXiv:2007.04309", tiers=("smoke", "standard", "paper")
+)
 class FrozenRotation(ControlPolicy):
     """Trained together with the prediction of rotations."""
 

@@ -24,7 +24,7 @@ from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 _VIEWS = Views(turn=0.15, zoom=0.1, stretch=0.05, shear=0.1, shift=0.08, contrast=0.2, brightness=0.1)
 
 
-@corruption.track.method("memo", role="baseline", paper="arXiv:2110.09506")
+@corruption.track.method("memo", role="baseline", paper="arXiv:2110.09506", tiers=("smoke", "standard", "paper"))
 class MEMO(CorruptionModel):
     """views: of each image (appendix A: 32 on CIFAR-10; here 8 cost twice as much and gain little);  learning_rate: of
     SGD, without momentum, the best of 0.002 ... 0.02 on held-out corruptions and another seed (CIFAR-10: 0.005 for all

@@ -13,7 +13,7 @@ from benchmark.tasks.test_time_shift.adaptation import CorruptionAffineAdapter
 from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 
 
-@corruption.track.method("pseudo-label", role="baseline", paper="Lee 2013")
+@corruption.track.method("pseudo-label", role="baseline", paper="Lee 2013", tiers=("smoke", "standard", "paper"))
 class PseudoLabel(CorruptionAffineAdapter):
     """threshold: probability from which an answer counts as a label;  learning_rate: of Adam, as Tent's."""
 

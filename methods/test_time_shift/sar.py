@@ -20,8 +20,8 @@ from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 class SAR(CorruptionAffineAdapter):
     """margin: E0 as a share of ln(classes) (section 4: 0.4);  radius: rho of the climb (0.05);  floor: of the moving
     mean of the loss, as a share of ln(classes) (the paper's 0.2 of ln 1000);  learning_rate: of SGD with momentum 0.9,
-    the best of 0.001, 0.01 and 0.03 on held-out corruptions and another seed (the paper, for ImageNet: 0.00025). The
-    last block is not adapted, as in the paper.
+    chosen on held-out corruptions with longer streams of larger images (the paper, for ImageNet: 0.00025). The last
+    block is not adapted, as in the paper.
     """
 
     def __init__(

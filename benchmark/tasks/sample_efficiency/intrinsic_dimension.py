@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.results.job import Tier
 from benchmark.tasks.answers import Floats, wrong
-from benchmark.tasks.rules import Contestant, Outcome, Rules, Setup
+from benchmark.tasks.rules import Contestant, Network, Outcome, Rules, Setup
 from benchmark.tasks.sample_efficiency import dimension_sizes
 from benchmark.tasks.sample_efficiency.dimension_sizes import DECODER, IMAGES, LARGE, DimensionBudget
 from benchmark.tasks.track import Metric, Track
@@ -68,6 +69,11 @@ class _Data:
 class _DimensionRules(Rules):
     def needs(self, sizes: DimensionBudget) -> tuple[str, ...]:
         return () if sizes.beside in ("", sizes.data) else (sizes.beside,)
+
+    def networks(self, sizes: DimensionBudget, source: Source, draw: Draw) -> tuple[Network, ...]:
+        from benchmark.tasks.sample_efficiency import gathering
+
+        return (Network("gan", 10.0, partial(gathering.gan_of, source, sizes, draw)),)
 
     def prepare(self, sizes: DimensionBudget, source: Source, draw: Draw) -> _Data:
         from benchmark.tasks.sample_efficiency import gathering, tie

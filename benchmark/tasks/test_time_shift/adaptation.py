@@ -65,8 +65,8 @@ class CorruptionModel:
         scores: Tensor = self.model(images)
         return scores
 
-    def reveal(self, labels: Tensor) -> None:
-        """See `TestTimeAdapter.reveal`."""
+    def study(self, images: Tensor, labels: Tensor) -> None:
+        """See `TestTimeAdapter.study`."""
 
 
 class CorruptionBatchNorm(CorruptionModel):

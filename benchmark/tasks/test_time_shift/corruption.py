@@ -6,23 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from benchmark.errors import DataError
 from benchmark.results.job import Tier
-from benchmark.seeding import generator
 from benchmark.tasks.answers import Floats
-from benchmark.tasks.rules import Budget, Outcome, Rules, Setup
+from benchmark.tasks.rules import Network, Outcome, Rules, Setup
 from benchmark.tasks.test_time_shift import corruptions
+from benchmark.tasks.test_time_shift.streams import WORST, StreamBudget, Streams, source_model, streams
 from benchmark.tasks.track import Metric, Track
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmark.data.catalogue import LabelledImages
     from benchmark.data.source import Source
     from benchmark.learning.models.resnet import ResNet
-    from benchmark.learning.pretraining import ClassifierRecipe
     from benchmark.machine.meters import Clock
-    from benchmark.results.pictures import Picture
     from benchmark.results.record import MetricValue
     from benchmark.seeding import Draw
     from benchmark.tasks.rules import Contestant
@@ -36,7 +32,6 @@ CONTINUAL = Metric("error_continual", "%", False, "mean error at severity 5 with
 SMALL = Metric("error_small_batches", "%", False, "mean error at severity 5 in small batches")
 SORTED = Metric("error_sorted", "%", False, "mean error at severity 5 where images come class by class")
 
-WORST = corruptions.SEVERITIES[-1]
 WINDOWS = 20
 """Parts into which the curve "stream" cuts a stream."""
 
@@ -57,8 +52,9 @@ class TestTimeAdapter(Protocol):
         The last batch of a stream may be shorter, down to one image.
         """
 
-    def reveal(self, labels: Tensor) -> None:
-        """Called on references only, after each `adapt`: the labels (n,) int64 of its images."""
+    def study(self, images: Tensor, labels: Tensor) -> None:
+        """Called on references only, after `begin`: learn from training images (n, c, h, w) uint8 that are corrupted as
+        those of the streams will be, and some that are not, with their labels (n,) int64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,130 +85,68 @@ class AdaptationSetup(Setup):
         ).to(self.device)
 
 
-@dataclass(frozen=True, slots=True)
-class StreamBudget(Budget):
-    """Sizes of a tier. classes: at most;  train: images per class for the source (None: all);  size: of drawn images;
-    widths ... mirror: see `benchmark.learning.pretraining.ClassifierRecipe`, whose batch_size is `source_batch`;
-    images: in a stream at severity 5;  brief: at other severities, and clean;  short: of each corruption at severity 5
-    without reset, in small
-    batches, or sorted;  samples: of the source's images that contestants get."""
-
-    classes: int
-    train: int | None
-    size: int
-    widths: tuple[int, ...]
-    blocks: int
-    epochs: int
-    source_batch: int
-    learning_rate: float
-    augment: bool
-    mirror: bool
-    images: int
-    brief: int
-    short: int
-    batch_size: int
-    small_batch: int
-    samples: int
-
-
-@dataclass(frozen=True, slots=True)
-class Streams:
-    """What the judge holds to make the streams of.
-
-    samples: source images;  test: clean images with labels, in stream order;  path: of the seed of their corruptions;
-    pictured: the record shall show them.
-    """
-
-    recipe: ClassifierRecipe
-    weights: dict[str, Tensor]
-    samples: Tensor
-    test: LabelledImages
-    path: tuple[int | str, ...]
-    pictured: bool
-
-
 class _CorruptionRules(Rules):
-    def prepare(self, sizes: StreamBudget, source: Source, draw: Draw) -> Streams:
-        from benchmark.learning import pretraining
+    def networks(self, sizes: StreamBudget, source: Source, draw: Draw) -> tuple[Network, ...]:
+        return (Network("source", sizes.seconds, partial(source_model, sizes, source, draw)),)
 
-        classes = list(range(min(source.class_count(), sizes.classes)))
-        per_class = -(-sizes.images // len(classes)) if source.drawn else None
-        train = source.images("train", classes=classes, per_class=sizes.train, size=sizes.size, draw=draw)
-        test = source.images("test", classes=classes, per_class=per_class, size=sizes.size, draw=draw)
-        recipe = pretraining.ClassifierRecipe.of(
-            train,
-            seed=draw.seed,
-            widths=sizes.widths,
-            blocks=sizes.blocks,
-            epochs=sizes.epochs,
-            batch_size=sizes.source_batch,
-            learning_rate=sizes.learning_rate,
-            augment=sizes.augment,
-            mirror=sizes.mirror,
-        )
-        weights = pretraining.pretrained(recipe, train, device=draw.device)
-        if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
-            raise DataError(
-                f"the source model trained on {source.entry.name!r} has weights that are NaN or infinite; its training "
-                f"diverged: lower the tier's learning rate of {sizes.learning_rate:g}"
-            )
-        return Streams(
-            recipe, weights, train.images[: sizes.samples], test, draw.secret_path(), source.drawn and draw.seed == 0
-        )
+    def prepare(self, sizes: StreamBudget, source: Source, draw: Draw) -> Streams:
+        return streams(sizes, source, draw)
 
     def tell(self, sizes: StreamBudget, data: Streams) -> dict[str, Any]:
         recipe = data.recipe
-        return {
-            "image_shape": (recipe.channels, recipe.size, recipe.size),
-            "classes": recipe.classes,
-            "widths": recipe.widths,
-            "blocks": recipe.blocks,
-            "mean": recipe.mean,
-            "std": recipe.std,
-            "batch_size": sizes.batch_size,
-        }
+        told = {name: getattr(recipe, name) for name in ("classes", "widths", "blocks", "mean", "std")}
+        shape = (recipe.channels, recipe.size, recipe.size)
+        return {**told, "image_shape": shape, "batch_size": sizes.batch_size}
 
     def judge(self, contestant: Contestant, sizes: StreamBudget, data: Streams, clock: Clock) -> Outcome:
         contestant.call("begin", data.weights, data.samples.float().div_(255))
-        images, labels = (part[: sizes.images] for part in (data.test.images, data.test.labels))
-        briefly, shortly = slice(sizes.brief), slice(sizes.short)
-        order = labels[shortly].argsort(stable=True)
-        batch, stream = sizes.batch_size, partial(_passed, contestant, data.recipe.classes)
-        clean = stream(images[briefly], labels, batch, "clean")
-        main, small, lined_up, prefixes = [], [], [], []
+        if contestant.reference:
+            with clock.running("data"):
+                studied = data.study(sizes.severities)
+            contestant.call("study", *studied, phase="study")
+        labels, batch = data.test.labels, sizes.batch_size
+        stream = partial(_passed, contestant, data.recipe.classes)
+
+        def corrupted(name: str, severity: int, count: int) -> Tensor:
+            with clock.running("data"):
+                return data.corrupted(name, severity, count)
+
+        clean = stream(data.test.images[: sizes.brief], labels, batch, "clean")
+        main = [stream(corrupted(name, WORST, sizes.images), labels, batch, "adapt") for name in corruptions.NAMES]
         heat: dict[str, list[float]] = {"corruption": [], "severity": [], "error": []}
         for place, name in enumerate(corruptions.NAMES):
-            for severity in corruptions.SEVERITIES:
-                with clock.running("data"):
-                    some = images if severity == WORST else images[briefly]
-                    rng = generator(*data.path, name, severity)
-                    corrupted = corruptions.corrupt(some, name, severity, generator=rng)
-                phase = "adapt" if severity == WORST else "other severities"
-                passed = stream(corrupted, labels, batch, phase)
-                for column, value in zip(heat, (place, severity, _percent(passed.wrong[briefly])), strict=True):
+            for severity in sizes.severities:
+                passed = main[place]
+                if severity != WORST:
+                    passed = stream(corrupted(name, severity, sizes.brief), labels, batch, "other severities")
+                counted = sizes.images if sizes.severities == (WORST,) else sizes.brief  # as many of each severity
+                cell = (place, severity, _percent(passed.wrong[:counted]))
+                for column, value in zip(heat, cell, strict=True):
                     heat[column].append(float(value))
-            main.append(passed)
-            short = corrupted[shortly]
-            small.append(stream(short, labels, sizes.small_batch, "small batches"))
-            lined_up.append(stream(short[order], labels[order], batch, "sorted"))
-            prefixes.append(short)
-        endless = [stream(short, labels, batch, "continual", reset=not place) for place, short in enumerate(prefixes)]
+        shorts = {name: corrupted(name, WORST, sizes.images)[: sizes.short] for name in sizes.others}
+        order = labels[: sizes.short].argsort(stable=True)
+        small = [stream(short, labels, sizes.small_batch, "small batches") for short in shorts.values()]
+        lined_up = [stream(short[order], labels[order], batch, "sorted") for short in shorts.values()]
+        endless = [
+            stream(short, labels, batch, "continual", reset=not place) for place, short in enumerate(shorts.values())
+        ]
+        beginnings = [main[corruptions.NAMES.index(name)].wrong[: sizes.short] for name in shorts]
         errors = {
             ERROR: [_percent(one.wrong) for one in main],
-            ALL: heat["error"],
-            SHORT: [_percent(one.wrong[shortly]) for one in main],
+            ALL: heat["error"] if len(sizes.severities) > 1 else [],
+            SHORT: [_percent(wrong) for wrong in beginnings],
             CONTINUAL: [_percent(one.wrong) for one in endless],
             SMALL: [_percent(one.wrong) for one in small],
             SORTED: [_percent(one.wrong) for one in lined_up],
         }
-        metrics = {metric.name: _mean(metric, values) for metric, values in errors.items()}
+        metrics = {metric.name: _mean(metric, values) for metric, values in errors.items() if values}
         metrics[CLEAN.name] = CLEAN.value(_percent(clean.wrong))
-        count = len(main) * len(images)
+        count = len(main) * len(data.test.images)
         return Outcome(
             metrics,
             {"heat": heat, "stream": _windows(main)},
             {"images/s": count / contestant.seconds("adapt")},
-            {"corruptions": _sheet(data)} if data.pictured else {},
+            {"corruptions": data.sheet()} if data.pictured else {},
             names={"corruption": list(corruptions.NAMES)},
         )
 
@@ -241,11 +175,9 @@ def _passed(
     if reset:
         contestant.call("reset", phase=phase)
     scores = []
-    for batch, truth in zip(images.split(batch_size), labels[: len(images)].split(batch_size), strict=True):
+    for batch in images.split(batch_size):
         wanted = Floats(len(batch), classes)
         scores.append(contestant.call("adapt", batch.float().div_(255), reply=wanted, phase=phase))
-        if contestant.reference:
-            contestant.call("reveal", truth, phase=phase)
     logits = torch.cat(scores).double()
     entropy = -(logits.softmax(1) * logits.log_softmax(1)).sum(1)
     return _Passed(logits.argmax(1) != labels[: len(images)], entropy)
@@ -273,25 +205,6 @@ def _windows(passed: list[_Passed]) -> dict[str, list[float]]:
     return columns
 
 
-def _sheet(data: Streams) -> Picture:
-    """One image under every corruption: rows are severities, the first without any."""
-    import torch
-
-    from benchmark.results import pictures
-
-    image = data.test.images[:1]
-    rows = [
-        torch.cat([image if not severity else _shown(image, name, severity, data) for name in corruptions.NAMES])
-        for severity in (0, *corruptions.SEVERITIES)
-    ]
-    names = [name.replace("_", " ") for name in corruptions.NAMES]
-    return pictures.sheet(torch.stack(rows), rows=["clean", *map(str, corruptions.SEVERITIES)], columns=names)
-
-
-def _shown(image: Tensor, name: str, severity: int, data: Streams) -> Tensor:
-    return corruptions.corrupt(image, name, severity, generator=generator(*data.path, "shown", name))
-
-
 def _percent(wrong: Tensor) -> float:
     """Share of true ones."""
     return 100 * float(wrong.double().mean())
@@ -300,7 +213,8 @@ def _percent(wrong: Tensor) -> float:
 def _budget(data: str, *, seconds: float, **sizes: Any) -> StreamBudget:
     defaults: dict[str, Any] = {
         "classes": 20, "size": 20, "widths": (16, 32, 64), "blocks": 1, "source_batch": 64, "learning_rate": 0.1,
-        "augment": False, "mirror": False, "samples": 500,
+        "augment": False, "mirror": False, "samples": 500, "severities": corruptions.SEVERITIES,
+        "others": corruptions.NAMES,
     }  # fmt: skip
     return StreamBudget(data, seconds, **(defaults | sizes))
 
@@ -308,24 +222,24 @@ def _budget(data: str, *, seconds: float, **sizes: Any) -> StreamBudget:
 track: Track[TestTimeAdapter] = Track(
     NAME,
     question="A trained network meets corrupted images, without labels: does it adapt while it answers?",
-    version=1,
+    version=2,
     protocol=TestTimeAdapter,
     setup=AdaptationSetup,
     metrics=(ERROR, ALL, CLEAN, SHORT, CONTINUAL, SMALL, SORTED),
     rules=_CorruptionRules(),
     tiers={
         Tier.SMOKE: _budget(
-            "glyphs", seconds=1, classes=5, train=12, widths=(8, 16), epochs=2, images=30, brief=10, short=10,
-            batch_size=10, small_batch=5, samples=20,
+            "glyphs", seconds=1, classes=5, train=12, widths=(8, 16), epochs=2, images=30, brief=10, severities=(1, 5),
+            short=10, others=("fog",), batch_size=10, small_batch=5, samples=20, study=32,
         ),
         Tier.QUICK: _budget(
-            "glyphs", seconds=15, train=300, epochs=6, images=4000, brief=150, short=300, batch_size=50,
-            small_batch=16,
+            "glyphs", seconds=10, train=200, size=16, epochs=5, images=750, brief=250, severities=(WORST,), short=0,
+            others=(), batch_size=25, small_batch=8, study=3000,
         ),
         Tier.STANDARD: _budget(
             "cifar10", seconds=900, train=None, widths=(64, 128, 256), epochs=30, source_batch=128,
             learning_rate=0.2, augment=True, mirror=True, images=10000, brief=500, short=1000, batch_size=200,
-            small_batch=16, samples=2000,
+            small_batch=16, samples=2000, study=20000,
         ),
     },
 )  # fmt: skip

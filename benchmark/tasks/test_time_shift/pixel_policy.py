@@ -209,9 +209,9 @@ def draw_weights(policy: PixelPolicy, generator: torch.Generator) -> None:
             module.weight.copy_(spread * torch.randn(module.weight.shape[1:], generator=generator))
 
 
-def copied(weights: Mapping[str, Tensor], copies: int) -> dict[str, Tensor]:
-    """Weights without a dimension of copies -> the state of a `PixelPolicy` of so many equal copies."""
-    return {name: tensor.expand(copies, *tensor.shape) for name, tensor in weights.items()}
+def copied(weights: Mapping[str, Tensor], each: int) -> dict[str, Tensor]:
+    """Weights of some policies (policies, ...) -> the state of a `PixelPolicy` with so many copies of each in a row."""
+    return {name: tensor.repeat_interleave(each, dim=0) for name, tensor in weights.items()}
 
 
 def _after(side: int, convolutions: int) -> int:

@@ -7,12 +7,12 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from benchmark.tasks.test_time_shift.control import DeploymentSetup
+from benchmark.tasks.test_time_shift.deployment import DeploymentSetup
 from benchmark.tasks.test_time_shift.pixel_policy import PixelPolicy, copied
 
 
 class ControlPolicy:
-    """The trained network as it is. Attributes: setup; variant, the network it asks for; seen, the last frames."""
+    """The trained networks as they are. Attributes: setup; variant, the network it asks for; seen, the last frames."""
 
     variant = "inverse"
 
@@ -38,12 +38,12 @@ class ControlPolicy:
     @torch.no_grad()
     def act(self) -> Tensor:
         """See `Deployed.act`."""
-        return self.model.act(self.seen[None])[0]
+        return self.model.act(self.seen)
 
-    def copies(self, count: int) -> PixelPolicy:
-        """So many copies of the trained network."""
-        model = self.setup.policy(self.variant, copies=count)
-        model.load_state_dict(copied(self.weights, count))
+    def copies(self, each: int) -> PixelPolicy:
+        """So many copies of each trained network, one after the other."""
+        model = self.setup.policy(self.variant, copies=each * self.setup.policies)
+        model.load_state_dict(copied(self.weights, each))
         return model
 
 
@@ -60,25 +60,25 @@ class AdaptingControlPolicy(ControlPolicy):
 
     def observe(self, frames: Tensor) -> None:
         """See `Deployed.observe`. The first action of an episode is taken by the network as it was trained."""
-        self.seen = frames
+        self.seen = frames.flatten(0, 1)
         if self.before is None:
             return
         self.optimizer.zero_grad()
-        losses = self.losses(*self.before, frames)
+        losses = self.losses(*self.before, self.seen)
         # Each copy's gradient is that of its own loss: the sum keeps them apart.
         (losses * self.learns(losses.detach())).sum().backward()
         self.optimizer.step()
 
     def learns(self, losses: Tensor) -> Tensor:
-        """Say by 0 or 1 which episodes (episodes,) learn from their last transition, given its loss: all do."""
+        """Say by 0 or 1 which copies (copies,) learn from their last transition, given its loss: all do."""
         return torch.ones_like(losses)
 
     @torch.no_grad()
     def act(self) -> Tensor:
         """See `Deployed.act`."""
-        actions = self.model.act(self.seen[:, None])[:, 0]
+        actions: Tensor = self.model.act(self.seen[:, None])[:, 0]
         self.before = (self.seen, actions)
-        return actions
+        return actions.view(self.setup.policies, -1, actions.shape[1])
 
     @abstractmethod
     def optimiser(self, model: PixelPolicy) -> torch.optim.Optimizer:
@@ -86,7 +86,7 @@ class AdaptingControlPolicy(ControlPolicy):
 
     @abstractmethod
     def losses(self, before: Tensor, actions: Tensor, after: Tensor) -> Tensor:
-        """The self-supervised loss of each copy (episodes,) on its last transition.
+        """The self-supervised loss of each copy (copies,) on its last transition.
 
-        before, after: frames (episodes, 9, size, size) uint8;  actions: (episodes, actions)
+        before, after: frames (copies, 9, size, size) uint8;  actions: (copies, actions)
         """

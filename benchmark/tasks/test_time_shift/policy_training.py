@@ -1,8 +1,9 @@
-"""The recipe of the policies that `test_time_shift.control` deploys, trained once per environment, variant and seed.
+"""The recipe of the policies that `test_time_shift.control` deploys: several per environment, variant and seed.
 
 An expert that knows the state is watched, and imitated from pixels together with a self-supervised task: behaviour
 cloning in place of the reinforcement learning of Hansen et al. 2021 (arXiv:2007.04309), which takes GPU-days. Their
-joint training is kept: both losses, equally weighted, reach the shared convolutions, on random crops.
+joint training is kept: both losses, equally weighted, reach the shared convolutions, on random crops. Weights are
+rounded to half precision, in which some are shipped (`policy_files`).
 """
 
 from __future__ import annotations
@@ -39,18 +40,20 @@ _LAST = 10
 
 @dataclass(frozen=True, slots=True)
 class PolicyRecipe:
-    """How a policy is built and trained. episodes, horizon: that are watched;  steps: of Adam, its rate falling to zero
-    along a cosine;  head: see `PixelPolicy`;  randomised: watched in many looks, not in one"""
+    """How a policy is built and trained. head: see `PixelPolicy`;  looks: the strength of the randomised looks in which
+    it is watched, "none" for its own look alone;  episodes, horizon: that are watched;  steps: of Adam, its rate
+    falling to zero along a cosine;  seed, number: of the job, and which of its policies"""
 
     plan: Architecture
     head: str
-    randomised: bool
+    looks: str
     episodes: int
     horizon: int
     steps: int
     batch_size: int
     learning_rate: float
     seed: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,9 @@ def trained(recipe: PolicyRecipe, source: Source, *, device: str) -> dict[str, T
     content = digest(*(word.encode() for word in (source.fingerprint(), source.code(), _watching())))
 
     def make() -> dict[str, Tensor]:
-        shift = Shift(RANDOMISED if recipe.randomised else "none")
+        shift = Shift() if recipe.looks == "none" else Shift(RANDOMISED, recipe.looks)
         env = world.environment(count=recipe.episodes, size=recipe.plan.size, horizon=recipe.horizon, shift=shift)
-        seen = watch(env, seed=derive(recipe.seed, "control", "demonstrations"))
+        seen = watch(env, seed=derive(recipe.seed, "control", "demonstrations", recipe.number))
         weights: dict[str, Tensor] = aside.run(
             train_here, asdict(recipe), seen.frames, seen.actions, seen.expert, device
         )
@@ -115,8 +118,7 @@ def train_here(
 ) -> dict[str, Tensor]:
     """Train a policy in this process. Arguments as they cross: fields of a recipe, of Demonstrations, the device."""
     plan = PolicyRecipe(**{**recipe, "plan": Architecture(**recipe["plan"])})
-    rng = generator(plan.seed, "policy", "order")
-    rng_weights = generator(plan.seed, "policy", "weights")
+    rng, rng_weights = (generator(plan.seed, "policy", plan.number, name) for name in ("order", "weights"))
     model = PixelPolicy(plan.plan, plan.head, copies=1, generator=rng_weights).to(device)
     frames, actions, expert = (tensor.to(device) for tensor in (frames, actions, expert))
     horizon, count = actions.shape[:2]
@@ -149,7 +151,7 @@ def train_here(
     )
     last = self_supervised[-max(1, plan.steps // _LAST) :]
     model.usual_loss.copy_(torch.stack(last).mean(0))
-    return {name: tensor[0].cpu() for name, tensor in model.state_dict().items()}
+    return {name: tensor[0].cpu().half().float() for name, tensor in model.state_dict().items()}
 
 
 def _falling(steps: int) -> Callable[..., torch.optim.Optimizer]:

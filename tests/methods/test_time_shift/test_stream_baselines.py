@@ -30,16 +30,39 @@ class TestPseudoLabel:
 
 
 class TestOracle:
-    def test_learns_when_told_and_not_before(self) -> None:
-        method = begun("oracle", learning_rate=0.02)
-        before = state(method)
+    def test_learns_from_what_it_is_told_and_from_no_stream(self) -> None:
+        method = begun("oracle", learning_rate=0.02, passes=20, batch=50)
         labels = torch.arange(50) % CLASSES
-        first = method.adapt(batch(50))
+        before = float(F.cross_entropy(method.adapt(batch(50)), labels))
+        method.study((batch(50) * 255).to(torch.uint8), labels)
+        assert F.cross_entropy(method.adapt(batch(50)), labels) < before - 0.5
+        learned = state(method)
+        method.adapt(batch(50, 1))
+        assert changed(method, learned) == set()
+        assert not method.model.training
+
+    def test_others_leave_it(self) -> None:
+        method = begun("tent")
+        before = state(method)
+        method.study((batch() * 255).to(torch.uint8), torch.arange(10) % CLASSES)
         assert changed(method, before) == set()
-        for _ in range(30):
-            method.reveal(labels)
-            last = method.adapt(batch(50))
-        assert F.cross_entropy(last, labels) < F.cross_entropy(first, labels) - 0.1
+
+
+class TestMixedStatistics:
+    def test_the_source_counts_as_so_many_images(self) -> None:
+        x = torch.randn(6, 8, 3, 3, generator=generator(0))
+        layer = torch.nn.BatchNorm2d(8).eval()
+        with torch.no_grad():
+            layer.running_mean.copy_(torch.arange(8.0))  # type: ignore[union-attr]
+            layer.running_var.copy_(torch.arange(1.0, 9))  # type: ignore[union-attr]
+        found = begun("batch-norm-mixed", prior=4.0)._mixed(layer, (x,), layer(x))
+        for channel in range(8):
+            values = x[:, channel]
+            mean = (4 * channel + 6 * float(values.mean())) / 10
+            variance = (4 * (channel + 1) + 6 * float(values.var(correction=0))) / 10
+            torch.testing.assert_close(
+                found[:, channel], (values - mean) / math.sqrt(variance + 1e-5), atol=1e-5, rtol=1e-4
+            )
 
 
 class TestEATA:

@@ -14,6 +14,7 @@ from benchmark.results.record import Record
 from benchmark.results.stats import Summary, summarise
 from benchmark.running.plan import Conditions, Plan
 from benchmark.running.runner import run_job
+from benchmark.tasks.test_time_shift.corruptions import NAMES
 
 CONDITIONS = Conditions("cpu", Limits(seconds=3000, bytes=8 * 2**30))
 
@@ -38,19 +39,23 @@ def mean(records: list[Record], name: str = "error_severity_5") -> float:
     return sum(record.metrics[name].value for record in records) / len(records)
 
 
-def test_batch_statistics_lower_the_error_of_the_source_by_a_third() -> None:
-    small = {"classes": 5, "train": 100, "epochs": 5, "images": 300, "brief": 10, "short": 10}
+def test_batch_statistics_lower_the_error_of_the_source_by_a_sixth() -> None:
+    small = {"classes": 5, "train": 100, "epochs": 5, "images": 200, "brief": 50}
     source, batch = (contest(name, "quick", **small) for name in ("source", "batch-norm"))
     assert source.metrics["clean_error"].value <= 5
-    assert batch.metrics["error_severity_5"].value <= 0.67 * source.metrics["error_severity_5"].value
+    assert batch.metrics["error_severity_5"].value <= 5 / 6 * source.metrics["error_severity_5"].value
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_on_glyphs() -> None:
-    """Tent below batch statistics below the source model, with paired intervals over seeds apart."""
+    """Tent below batch statistics below the source model, with paired intervals over seeds apart: longer streams."""
+    long = {
+        "train": 300, "size": 20, "epochs": 6, "images": 4000, "batch_size": 50, "short": 300, "others": NAMES,
+        "small_batch": 16,
+    }  # fmt: skip
     source, batch, tent, fast = (
-        [contest(name, "quick", seed=seed) for seed in range(3)]
+        [contest(name, "quick", seed=seed, **long) for seed in range(3)]
         for name in ("source", "batch-norm", "tent", "tent-fast")
     )
     assert mean(source, "clean_error") <= 3

@@ -5,10 +5,10 @@ arXiv:1903.12261, with the parameters of CIFAR-10-C, which are milder than those
 where they decide the published files: values are cut to 8 bits, not rounded; glass blur copies pixels where it says to
 swap them; disks are drawn on the pixel grid.
 
-Not the same: frost without photographs (a thresholded fractal), spatter without shading at its edges, motion blur by
-the formula of ImageMagick instead of a call of it. Parameters hold at 32 pixels. At other sizes lengths are scaled by
-size / 32, but for what is one or two pixels on CIFAR already: the disk of defocus never shrinks, glass blur moves
-pixels by one.
+Not the same: frost without photographs (drawn, as bright and as rough as their crops), spatter's water shaded more
+simply (it adds 0.4 to 0.7 of the light), motion blur by the formula of ImageMagick instead of a call of it, shot noise
+in 4,096 quantiles. Parameters hold at 32 pixels. At other sizes lengths are scaled by size / 32, but for what is one or
+two pixels on CIFAR already: the disk of defocus and the drops of spatter never shrink, glass blur moves pixels by one.
 """
 
 from __future__ import annotations

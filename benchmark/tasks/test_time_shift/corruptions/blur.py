@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Generator, Tensor
 
-from benchmark.tasks.test_time_shift.corruptions.filters import blurred, correlate, gaussian, per_size, streaked, zoomed
+from benchmark.tasks.test_time_shift.corruptions.filters import (
+    blurred,
+    correlate,
+    gaussian,
+    matrix_of,
+    mixed,
+    per_size,
+    streaked,
+    zoomed,
+)
 
 
 def defocus_blur(x: Tensor, lens: tuple[float, float], rng: Generator) -> Tensor:
@@ -14,13 +26,7 @@ def defocus_blur(x: Tensor, lens: tuple[float, float], rng: Generator) -> Tensor
 
     A disk of a radius below 1 is one pixel: the lower severities are Gaussians.
     """
-    radius, sigma = lens[0] * max(1.0, per_size(x)), lens[1]
-    reach = int(radius)
-    grid = torch.arange(-reach - 1, reach + 2)
-    disk = (grid[:, None].square() + grid.square() <= radius**2).double()
-    window = torch.outer(gaussian(sigma, 1), gaussian(sigma, 1))
-    kernel = torch.nn.functional.conv2d((disk / disk.sum())[None, None], window[None, None], padding=1)
-    return correlate(x, kernel[0, 0])
+    return mixed(x, _lens(lens[0] * max(1.0, per_size(x)), lens[1], x.shape[-1]))
 
 
 def glass_blur(x: Tensor, pane: tuple[float, int], rng: Generator) -> Tensor:
@@ -31,14 +37,16 @@ def glass_blur(x: Tensor, pane: tuple[float, int], rng: Generator) -> Tensor:
     """
     sigma, sweeps = pane[0] * per_size(x), pane[1]
     count, channels, size, _ = x.shape
-    x = (blurred(x, sigma, truncate=4, border="nearest") * 255).floor().clamp(0, 255)
+    pane_matrix = _pane(sigma, size)
+    x = (mixed(x, pane_matrix) * 255).floor().clamp(0, 255)
     place = torch.arange(2, size)
     for _ in range(sweeps):
-        up, left = torch.randint(0, 2, (2, count, size - 2, size - 2), generator=rng)
-        indices = ((place[:, None] - up) * size + place - left).view(count, 1, -1).expand(-1, channels, -1)
+        moves = torch.randint(0, 4, (count, size - 2, size - 2), generator=rng)  # left, and twice up
+        indices = place[:, None] * size + place - (moves >> 1) * size - (moves & 1)
+        indices = indices.view(count, 1, -1).expand(-1, channels, -1)
         moved = x.reshape(count, channels, -1).gather(2, indices)
         x[:, :, 2:, 2:] = moved.view(count, channels, size - 2, size - 2)
-    return blurred(x / 255, sigma, truncate=4, border="nearest")
+    return mixed(x / 255, pane_matrix)
 
 
 def motion_blur(x: Tensor, motion: tuple[float, float], rng: Generator) -> Tensor:
@@ -49,11 +57,35 @@ def motion_blur(x: Tensor, motion: tuple[float, float], rng: Generator) -> Tenso
 
 def zoom_blur(x: Tensor, farthest: float, rng: Generator) -> Tensor:
     """The mean of the image and of its zooms by 1, 1.01, ... below `farthest`."""
+    return mixed(x, _zooms(farthest, x.shape[-1]))
+
+
+@lru_cache(maxsize=16)
+def _lens(radius: float, sigma: float, size: int) -> csr_array:
+    reach = int(radius)
+    grid = torch.arange(-reach - 1, reach + 2)
+    disk = (grid[:, None].square() + grid.square() <= radius**2).double()
+    window = torch.outer(gaussian(sigma, 1), gaussian(sigma, 1))
+    kernel = torch.nn.functional.conv2d((disk / disk.sum())[None, None], window[None, None], padding=1)
+    return matrix_of(lambda points: correlate(points, kernel[0, 0]), size)
+
+
+@lru_cache(maxsize=16)
+def _pane(sigma: float, size: int) -> csr_array:
+    return matrix_of(lambda points: blurred(points, sigma, truncate=4, border="nearest"), size)
+
+
+@lru_cache(maxsize=16)
+def _zooms(farthest: float, size: int) -> csr_array:
     factors = np.arange(1, farthest, 0.01).tolist()
-    total = x.clone()
-    for factor in factors:
-        total += zoomed(x, factor)
-    return total / (len(factors) + 1)
+
+    def mean(points: Tensor) -> Tensor:
+        total = points.clone()
+        for factor in factors:
+            total += zoomed(points, factor)
+        return total / (len(factors) + 1)
+
+    return matrix_of(mean, size)
 
 
 CORRUPTIONS = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.sparse import csr_array
 from torch import Generator, Tensor
 
-from benchmark.tasks.test_time_shift.corruptions.filters import blurred, sampled, separable
+from benchmark.tasks.test_time_shift.corruptions.filters import blurred, matrix_of, mixed, sampled, separable
 
 
 def contrast(x: Tensor, share: float, rng: Generator) -> Tensor:
@@ -36,9 +38,7 @@ def elastic_transform(x: Tensor, rubber: tuple[float, float, float], rng: Genera
 
 def pixelate(x: Tensor, share: float, rng: Generator) -> Tensor:
     """Average down to a share of the side, and repeat pixels back to size."""
-    size = x.shape[-1]
-    small = int(size * share)
-    return separable(x, _boxes(size, small) @ _boxes(small, size))
+    return mixed(x, _pixels(x.shape[-1], share))
 
 
 def jpeg_compression(x: Tensor, quality: int, rng: Generator) -> Tensor:
@@ -76,7 +76,14 @@ def _boxes(outputs: int, inputs: int) -> Tensor:
 def _through_jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
+    return np.asarray(Image.open(file, formats=("JPEG",)))
+
+
+@lru_cache(maxsize=16)
+def _pixels(size: int, share: float) -> csr_array:
+    small = int(size * share)
+    both = _boxes(size, small) @ _boxes(small, size)
+    return matrix_of(lambda points: separable(points, both), size)
 
 
 CORRUPTIONS = {

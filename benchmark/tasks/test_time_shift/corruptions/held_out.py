@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from benchmark.tasks.test_time_shift.corruptions.filters import blurred, per_size
+from benchmark.tasks.test_time_shift.corruptions.filters import blurred, correlate, per_size
 
 _WATER = (0.69, 0.93, 0.93)
 _MUD = (0.25, 0.16, 0.08)
+_RELIEF = ((-2.0, -1.0, 0.0), (-1.0, 1.0, 1.0), (0.0, 1.0, 2.0))
 
 
 def speckle_noise(x: Tensor, scale: float, rng: Generator) -> Tensor:
@@ -22,17 +23,26 @@ def gaussian_blur(x: Tensor, sigma: float, rng: Generator) -> Tensor:
 
 
 def spatter(x: Tensor, liquid: tuple[float, float, float, float, float, bool], rng: Generator) -> Tensor:
-    """Drops where smoothed noise is high, water or mud, of one colour each.
+    """Drops where smoothed noise is high: mud covers the image, water adds light. One colour each.
 
-    liquid: mean, scale, sigma and threshold of the noise;  sigma of the drops' edges;  whether it is mud.
+    liquid: mean, scale, sigma and threshold of the noise;  for mud the sigma of the drops' edges, of which less than
+    0.8 is cut, for water the weight of the brightest pixel;  whether it is mud.
+    Water as released is shaded by OpenCV's filters of the distance to the drops' edges. Here each drop's height is
+    seen lit from one side by the same relief filter, which gives shares and weights near those (`_RELIEF`).
     """
     mean, scale, sigma, threshold, edge, is_mud = liquid
+    scaled = max(1.0, per_size(x))  # drops are a pixel or two on CIFAR already
     layer = mean + scale * torch.randn(len(x), 1, *x.shape[2:], generator=rng)
-    layer = blurred(layer, sigma * per_size(x), truncate=4, border="nearest")
-    drops = blurred((layer > threshold).float(), edge * per_size(x), truncate=4, border="nearest")
+    layer = blurred(layer, sigma * scaled, truncate=4, border="nearest")
     colour = torch.tensor(_MUD if is_mud else _WATER)
-    colour = colour if x.shape[1] == 3 else colour.mean(0, keepdim=True)
-    return (1 - drops) * x + drops * colour.view(1, -1, 1, 1)
+    colour = (colour if x.shape[1] == 3 else colour.mean(0, keepdim=True)).view(1, -1, 1, 1)
+    wet = (layer > threshold).float()
+    if not is_mud:
+        lit = wet * correlate((layer - threshold).clamp_min(0), torch.tensor(_RELIEF)).clamp_min(0)
+        return x + edge * lit / lit.amax((1, 2, 3), keepdim=True).clamp_min(1e-6) * colour
+    drops = blurred(wet, edge * scaled, truncate=4, border="nearest")
+    drops = torch.where(drops < 0.8, 0.0, drops)
+    return (1 - drops) * x + drops * colour
 
 
 def saturate(x: Tensor, change: tuple[float, float], rng: Generator) -> Tensor:

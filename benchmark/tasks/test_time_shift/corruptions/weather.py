@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 from benchmark.tasks.test_time_shift.corruptions.filters import per_size, plasma, streaked, zoomed
 
 _GREY = (0.299, 0.587, 0.114)
+_ICE = (0.89, 1.02, 1.09)
 
 
 def snow(x: Tensor, fall: tuple[float, ...], rng: Generator) -> Tensor:
@@ -26,9 +27,18 @@ def snow(x: Tensor, fall: tuple[float, ...], rng: Generator) -> Tensor:
 
 
 def frost(x: Tensor, ice: tuple[float, float], rng: Generator) -> Tensor:
-    """A weighted sum of the image and of ice: a rough fractal, cut off below and above. ice: both weights."""
-    crystals = ((plasma(len(x), x.shape[-1], 1.5, rng) - 0.3) / 0.4).clamp(0, 1)
-    return ice[0] * x + ice[1] * crystals
+    """A weighted sum of the image and of ice: bright, bluish, rough. ice: both weights.
+
+    Crops of 32 pixels from the five released photographs, at their scale of 0.2, have brightness 0.64 in the mean, 0.15
+    its standard deviation between crops and 0.087 within; a neighbour's correlation is 0.33, and 0.1 eight pixels on.
+    So has this: a level for each image, and grains upon a fractal.
+    """
+    count, channels, size, _ = x.shape
+    level = 0.38 + 0.52 * torch.rand(count, 1, 1, 1, generator=rng)
+    fractal = 0.25 * (plasma(count, size, 1.5, rng) - 0.5)
+    crystals = level + fractal + 0.07 * torch.randn(count, 1, size, size, generator=rng)
+    tint = torch.tensor(_ICE if channels == 3 else (1.0,)).view(1, -1, 1, 1)
+    return ice[0] * x + ice[1] * (tint * crystals).clamp(0, 1)
 
 
 def fog(x: Tensor, mist: tuple[float, float], rng: Generator) -> Tensor:

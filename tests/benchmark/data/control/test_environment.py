@@ -13,13 +13,13 @@ from torch import Tensor
 
 from benchmark.data.catalogue import ControlDataset, catalogue
 from benchmark.data.control.environment import ControlEnv
-from benchmark.data.control.shifts import KINDS, RANDOMISED, STRENGTHS, Shift, draw_looks
+from benchmark.data.control.shifts import HELD_OUT, KINDS, RANDOMISED, STRENGTHS, Shift, draw_looks
 from benchmark.errors import DataError, UnknownNameError, UsageError
 
 NAMES = ("reacher", "cartpole")
 EACH = pytest.mark.parametrize("name", NAMES)
 PALETTE = {"ground": (0.5, 0.4, 0.6), "thing": (0.3, 0.7, 0.5)}
-LEVELS = dict.fromkeys(KINDS, (0.01, 0.02, 0.04))
+LEVELS = dict.fromkeys((*KINDS, *HELD_OUT), (0.01, 0.02, 0.04))
 
 
 def make(name: str, *, count: int = 4, size: int = 24, horizon: int = 10, shift: Shift | None = None) -> ControlEnv:
@@ -148,13 +148,41 @@ def test_without_shift_nothing_is_changed() -> None:
     assert not found.camera.pan.any()
 
 
-def test_randomised_looks_change_everything_up_to_mild() -> None:
-    found = looks(RANDOMISED, count=2000)
+def test_randomised_looks_change_what_is_held_out_alone() -> None:
+    found, most = (looks(RANDOMISED, strength, count=500) for strength in ("mild", "strong"))
     assert found.light is not None
     assert found.texture is not None
-    spread = float((found.colours["thing"] - torch.tensor(PALETTE["thing"])).std())
-    assert spread == pytest.approx(0.01 / math.sqrt(3), rel=0.1)  # of a uniform level's square, the mean is a third
-    assert 0.008 < float((found.camera.zoom - 1).abs().max()) <= 0.01
+    assert most.light is not None
+    assert most.texture is not None
+    assert torch.equal(found.colours["thing"], torch.tensor(PALETTE["thing"]).expand(500, 3))
+    assert not found.camera.pan.any()
+    assert torch.allclose(most.texture, 4 * found.texture, atol=1e-6)
+    depths = (1 - found.light).abs().amax((1, 2, 3))  # a shadow of up to 0.01 and a tint of up to 0.01
+    assert 0.012 < float(depths.max()) <= 0.02
+    assert float(depths.min()) < 0.003  # each at a level of its own
+
+
+def test_a_shadow_darkens_one_side_and_a_tint_a_channel() -> None:
+    shadow = looks("shadow", "strong").light
+    assert shadow is not None
+    assert shadow.shape == (50, 1, 16, 16)
+    assert float(shadow.amax()) == 1
+    assert float(shadow.amin()) == pytest.approx(0.96)
+    corners = shadow[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert bool((corners.amax(1) > corners.amin(1)).all())
+    tint = looks("tint", "strong").light
+    assert tint is not None
+    assert float(tint.flatten(2).std(2).max()) == 0
+    assert float(tint[:, :, 0, 0].std(1).min()) > 0
+    assert float((tint - 1).abs().max()) <= 0.04
+
+
+def test_dots_lie_on_the_ground_between_bare_places() -> None:
+    dots = looks("dots", "strong").texture
+    assert dots is not None
+    bare = (dots == 0).all(1).float().mean((1, 2))
+    assert bool(((bare > 0.2) & (bare < 0.99)).all())
+    assert 0.01 < float(dots.abs().max()) <= 6 * 0.04
 
 
 @EACH

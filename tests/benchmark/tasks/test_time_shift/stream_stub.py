@@ -14,11 +14,16 @@ from benchmark.learning.pretraining import ClassifierRecipe
 from benchmark.machine.meters import Clock
 from benchmark.tasks.rules import Outcome
 from benchmark.tasks.test_time_shift import corruption
-from benchmark.tasks.test_time_shift.corruption import AdaptationSetup, Streams
+from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
+from benchmark.tasks.test_time_shift.corruptions import NAMES, SEVERITIES
+from benchmark.tasks.test_time_shift.streams import Streams
 from tests.benchmark.tasks.contestant_stub import StubContestant
 
 CLASSES = 5
-BUDGET = replace(corruption.track.budget("smoke"), images=25, brief=10, short=15, batch_size=10, small_batch=4)
+BUDGET = replace(
+    corruption.track.budget("smoke"), images=25, brief=10, severities=SEVERITIES, short=15, others=NAMES, batch_size=10,
+    small_batch=4,
+)  # fmt: skip
 
 
 class Stub(StubContestant):
@@ -45,11 +50,14 @@ def deployment(**fields: Any) -> Streams:
     labels = torch.arange(CLASSES).repeat(6)[torch.randperm(30, generator=torch.Generator().manual_seed(0))]
     images = torch.full((30, 1, 10, 10), 40, dtype=torch.uint8)
     images[torch.arange(30), 0, 2 * labels] = 200
-    test = LabelledImages(images, labels, tuple("abcde"))
+    whole = LabelledImages(images, labels, tuple("abcde"))
     recipe = ClassifierRecipe.of(
-        test, seed=0, widths=(8,), blocks=1, epochs=1, batch_size=8, learning_rate=0.1, augment=False
+        whole, seed=0, widths=(8,), blocks=1, epochs=1, batch_size=8, learning_rate=0.1, augment=False
     )
-    words: dict[str, Any] = {"samples": images[:7], "test": test, "path": (0, "x"), "pictured": False}
+    test = LabelledImages(images[:25], labels[:25], whole.classes)
+    words: dict[str, Any] = {
+        "samples": images[:7], "test": test, "learned": whole, "path": (0, "x"), "pictured": False
+    }  # fmt: skip
     return Streams(recipe, recipe.build().state_dict(), **(words | fields))
 
 

@@ -20,7 +20,7 @@ from benchmark.results.job import Tier
 from benchmark.seeding import Draw
 from benchmark.tasks.rules import Outcome
 from benchmark.tasks.test_time_shift import control
-from benchmark.tasks.test_time_shift.control import VARIANTS, DeploymentBudget
+from benchmark.tasks.test_time_shift.deployment import VARIANTS, DeploymentBudget
 from tests.benchmark.tasks.contestant_stub import StubContestant
 
 BUDGET = control.track.tiers[Tier.SMOKE]
@@ -47,7 +47,7 @@ class Stub(StubContestant):
 
 
 def idle(frames: Tensor) -> Tensor:
-    return torch.zeros(len(frames), 2)
+    return torch.zeros(*frames.shape[:2], 2)
 
 
 def judge(stub: Stub, *, seed: int = 100, salt: str = "local", data: str = "reacher", **sizes: Any) -> Outcome:
@@ -65,48 +65,55 @@ def test_returns_against_a_loop_over_the_environment() -> None:
     seed = control.track.rules.prepare(BUDGET, Source.of(catalogue.find("reacher")), draw).episode_seed
 
     def earned(expert: bool) -> Tensor:
-        env = world.environment(count=3, size=20, horizon=4, shift=Shift())
+        env = world.environment(count=6, size=20, horizon=4, shift=Shift())
         env.reset(seed=seed)
-        actions = lambda: env.expert() if expert else torch.zeros(3, 2)  # noqa: E731
+        actions = lambda: env.expert() if expert else torch.zeros(6, 2)  # noqa: E731
         return torch.stack([env.step(actions())[1] for _ in range(4)]).mean(0)
 
-    expected = 100 * earned(False) / earned(True).mean()
-    assert outcome.metrics["clean_return"].raw == pytest.approx(expected.tolist())
-    assert outcome.metrics["clean_return"].value == pytest.approx(float(expected.mean()))
+    episodes = 100 * earned(False) / earned(True).mean()
+    expected = [float(episodes[:3].mean()), float(episodes[3:].mean())]  # of each of two policies
+    assert outcome.metrics["clean_return"].raw == pytest.approx(expected)
+    assert outcome.metrics["clean_return"].value == pytest.approx(float(episodes.mean()))
     # Whoever does not look earns the same under every shift.
-    assert outcome.metrics["mild_return"].raw == pytest.approx(expected.tolist() * len(KINDS))
+    assert outcome.metrics["mild_return"].raw == pytest.approx(expected)
 
 
 def test_every_shift_is_met_once_with_its_number_of_episodes() -> None:
     stub = Stub(idle)
     outcome = judge(stub, episodes=3, harder=2)
     assert stub.calls[:2] == ["network", "begin"]
-    assert stub.calls.count("reset") == 1 + len(KINDS) * len(STRENGTHS)
-    assert stub.calls[2:] == ["reset", *["observe", "act"] * 4] * 13
+    assert stub.calls[2:] == ["reset", *["observe", "act"] * 4] * (1 + len(STRENGTHS))
     assert set(stub.phases[3:]) == {None, "adapt", "act"}
-    counts = [len(frames) for frames in stub.seen[::4]]
-    assert counts == [3] * 5 + [2] * 8
-    assert {name: len(metric.raw) for name, metric in outcome.metrics.items()} == {
-        "clean_return": 3, "mild_return": 12, "medium_return": 8, "strong_return": 8,
-    }  # fmt: skip
-    assert outcome.rates == {"deployment steps/s": 4 * (5 * 3 + 8 * 2) / 4.0}
+    counts = [frames.shape[:2] for frames in stub.seen[::4]]
+    assert counts == [(2, 3), (2, 3 * len(KINDS)), (2, 2 * len(KINDS)), (2, 2 * len(KINDS))]
+    assert {(len(metric.raw), metric.per) for metric in outcome.metrics.values()} == {(2, "policy")}
+    assert outcome.rates == {"deployment steps/s": 2 * 4 * (5 * 3 + 8 * 2) / 4.0}
 
 
-def test_curves_tell_strength_and_step() -> None:
+def test_curves_tell_strength_policy_and_step() -> None:
     outcome = judge(Stub(idle), episodes=3)
     assert set(outcome.curves) == {*KINDS, "none_by_step", *(f"{kind}_by_step" for kind in KINDS)}
     line = outcome.curves["colour"]
-    assert line["strength"] == [0, 1, 2, 3]
-    assert line["return"][0] == outcome.metrics["clean_return"].value
-    assert line["half_width_95"][0] > 0
+    assert line["strength"] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert line["policy"] == [0, 1] * 4
+    assert line["return"][:2] == outcome.metrics["clean_return"].raw
     steps = outcome.curves["texture_by_step"]
     assert steps["step"] == [1, 2, 3, 4]
-    assert sum(steps["return"]) / 4 == pytest.approx(sum(outcome.metrics["mild_return"].raw[6:9]) / 3)
+    mild = [outcome.curves["texture"]["return"][row] for row in (2, 3)]
+    assert sum(steps["return"]) / 4 == pytest.approx(sum(mild) / 2)
+
+
+def test_kinds_weigh_alike_in_the_return_of_a_policy() -> None:
+    outcome = judge(Stub(lambda frames: frames[..., -2:, 0, 0].float() / 255))
+    for place, strength in enumerate(("clean", "mild", "medium", "strong")):
+        found = [outcome.curves[kind]["return"][2 * place : 2 * place + 2] for kind in KINDS]
+        expected = torch.tensor(found, dtype=torch.float64).mean(0).tolist()
+        assert outcome.metrics[f"{strength}_return"].raw == pytest.approx(expected)
 
 
 def test_actions_beyond_the_limits_are_clipped() -> None:
     def right(scale: float) -> Callable[[Tensor], Tensor]:
-        return lambda frames: torch.tensor([[scale, -scale]]).expand(len(frames), 2)
+        return lambda frames: torch.tensor([scale, -scale]).expand(*frames.shape[:2], 2)
 
     far, full, half = (judge(Stub(right(scale))).metrics["clean_return"].raw for scale in (7.0, 1.0, 0.5))
     assert far == full != half
@@ -132,9 +139,9 @@ def test_a_picture_of_the_shifts_is_kept_for_the_first_seed_alone() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda frames: torch.zeros(len(frames), 3), r"act\(\) returned torch.float32 of shape \(2, 3\)"),
-        (lambda frames: torch.full((len(frames), 2), float("nan")), "NaN or infinity for 2 of 2"),
-        (lambda frames: torch.zeros(len(frames), 2, dtype=torch.int64), "int64"),
+        (lambda frames: torch.zeros(2, 1, 3), r"act\(\) returned torch.float32 of shape \(2, 1, 3\)"),
+        (lambda frames: torch.full((2, 1, 2), float("nan")), "NaN or infinity for 2 of 2"),
+        (lambda frames: torch.zeros(2, 1, 2, dtype=torch.int64), "int64"),
         (lambda frames: None, "NoneType"),
     ],
     ids=["shape", "nan", "type", "none"],
@@ -158,10 +165,10 @@ def test_weights_fit_the_policy_that_the_setup_builds(network: str) -> None:
     setup = control.track.setup(
         seed=100, track=control.track.name, device_name="cpu", **control.track.rules.tell(BUDGET, data)
     )
-    policy = setup.policy(network, copies=1)  # type: ignore[attr-defined]
-    shapes = {name: tuple(tensor.shape[1:]) for name, tensor in policy.state_dict().items()}
-    assert {name: tuple(tensor.shape) for name, tensor in data.weights(network).items()} == shapes
-    assert policy.act(torch.zeros(1, 5, 9, 20, 20, dtype=torch.uint8)).shape == (1, 5, 1)
+    policy = setup.policy(network, copies=2)  # type: ignore[attr-defined]
+    policy.load_state_dict(data.weights(network))
+    assert policy.act(torch.zeros(2, 5, 9, 20, 20, dtype=torch.uint8)).shape == (2, 5, 1)
+    assert not torch.equal(*policy.get_parameter("shared.0.weight"))  # trained apart
 
 
 def test_images_are_no_environment() -> None:

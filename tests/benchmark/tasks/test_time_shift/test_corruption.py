@@ -1,32 +1,22 @@
-"""The rules of `test_time_shift.corruption`, on contestants that do one thing, and the source model they are given."""
+"""The rules of `test_time_shift.corruption`, on contestants that do one thing."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 import torch
 
-from benchmark.data.catalogue import catalogue
-from benchmark.data.source import Source
-from benchmark.errors import ContestantError, DataError, UsageError
-from benchmark.learning.models.resnet import ResNet
-from benchmark.learning.pretraining import one_cycle, train_here
-from benchmark.machine.backends import cpu
-from benchmark.seeding import Draw, generator
-from benchmark.tasks.test_time_shift import corruption
+from benchmark.errors import ContestantError
 from benchmark.tasks.test_time_shift.corruptions import NAMES
 from tests.benchmark.tasks.test_time_shift.stream_stub import (
-    BUDGET,
     CLASSES,
     Stub,
     brightest,
     constant,
     deployment,
     judge,
-    setup,
 )
 
 SETTINGS = ("severity_5", "all_severities", "short", "continual", "small_batches", "sorted")
@@ -70,14 +60,35 @@ class TestJudging:
         assert stub.asked("continual") == [("reset", 0), *[("adapt", 10), ("adapt", 5)] * 15]
         assert {name for name, _, _ in stub.calls} == {"begin", "reset", "adapt"}
 
-    def test_references_are_told_the_labels_after_each_answer(self) -> None:
+    def test_references_are_told_corrupted_training_images_beforehand(self) -> None:
         stub, data = Stub(brightest, reference=True), deployment()
-        judge(stub, data)
-        assert stub.asked("adapt")[:5] == [("reset", 0), ("adapt", 10), ("reveal", 10), ("adapt", 10), ("reveal", 10)]
-        told = [arguments[0] for name, phase, arguments in stub.calls if (name, phase) == ("reveal", "adapt")]
-        assert torch.equal(torch.cat(told[:3]), data.test.labels[:25])
-        ordered = [arguments[0] for name, phase, arguments in stub.calls if (name, phase) == ("reveal", "sorted")]
-        assert torch.equal(torch.cat(ordered[:2]), data.test.labels[:15].sort().values)
+        judge(stub, data, severities=(5,))
+        assert [name for name, _, _ in stub.calls[:3]] == ["begin", "study", "reset"]
+        images, labels = stub.calls[1][2]
+        assert (images.dtype, images.shape, labels.shape) == (torch.uint8, (30, 1, 10, 10), (30,))
+        assert sorted(labels.tolist()) == sorted(data.learned.labels.tolist())
+        same = (images[:, None] == data.learned.images[None]).flatten(2).all(2).any(1)
+        assert 0 < int(same.sum()) < 10, "one kind in sixteen is clean; brightness may leave what is bright"
+
+    def test_a_tier_may_show_the_primary_setting_alone(self) -> None:
+        outcome = judge(Stub(constant), severities=(5,), others=(), short=0)
+        assert set(outcome.metrics) == {"error_severity_5", "clean_error"}
+        assert outcome.curves["heat"]["severity"] == [5.0] * 15
+        assert outcome.curves["heat"]["error"] == outcome.metrics["error_severity_5"].raw
+
+    def test_other_settings_on_some_corruptions(self) -> None:
+        stub = Stub(brightest)
+        outcome = judge(stub, severities=(5,), others=("fog", "contrast"))
+        assert stub.asked("continual") == [("reset", 0), *[("adapt", 10), ("adapt", 5)] * 2]
+        assert len(outcome.metrics["error_sorted"].raw) == len(outcome.metrics["error_short"].raw) == 2
+
+    def test_streams_are_made_once_for_all_methods(self) -> None:
+        data = deployment()
+        judge(Stub(brightest), data)
+        made = dict(data.made)
+        judge(Stub(constant), data)
+        assert len(made) == 75
+        assert all(data.made[key] is images for key, images in made.items())
 
     def test_images_and_weights_are_sent_as_promised(self) -> None:
         stub, data = Stub(brightest), deployment()
@@ -137,103 +148,3 @@ class TestJudging:
         tiles = picture.tiles()
         assert (tiles[0] == tiles[0, 0]).all()
         assert all((tiles[5, place] != tiles[0, place]).any() for place in range(15))
-
-
-class TestPreparation:
-    def test_smoke_data(self) -> None:
-        budget = corruption.track.budget("smoke")
-        source = Source.of(catalogue.find("glyphs"))
-        one, other = (
-            corruption.track.rules.prepare(budget, source, Draw(corruption.track.name, 0, salt, "cpu"))
-            for salt in ("local", "fresh")
-        )
-        assert one.test.images.shape == (30, 1, 20, 20)
-        assert not torch.equal(one.test.images, other.test.images), "test images depend on the salt"
-        assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights), "the source does not"
-        assert one.path != other.path
-        assert one.pictured
-        assert len(one.samples) == budget.samples
-        told = corruption.track.setup(
-            seed=0, track=corruption.track.name, device_name="cpu", **corruption.track.rules.tell(budget, one)
-        )
-        told.model().load_state_dict(one.weights)
-        assert (told.image_shape, told.classes, told.batch_size) == ((1, 20, 20), 5, 10)
-
-    def test_a_source_that_diverged(self) -> None:
-        budget = replace(corruption.track.budget("smoke"), learning_rate=1e30)
-        with pytest.raises(DataError, match="diverged: lower the tier's learning rate of 1e"):
-            corruption.track.rules.prepare(
-                budget, Source.of(catalogue.find("glyphs")), Draw(corruption.track.name, 0, "local", "cpu")
-            )
-
-    def test_budget_of_the_stub_is_that_of_the_tier_in_small(self) -> None:
-        assert BUDGET.images <= corruption.track.budget("smoke").images
-        assert {tier.value for tier in corruption.track.tiers} == {"smoke", "quick", "standard"}
-
-
-class TestResNet:
-    @pytest.mark.parametrize("norm", ["batch", "group", "none"])
-    @pytest.mark.parametrize("size", [8, 20, 32])
-    def test_scores(self, norm: str, size: int) -> None:
-        model = ResNet(3, (8, 16), 4, blocks=2, mean=(0.5,) * 3, std=(0.2,) * 3, generator=generator(0), norm=norm)
-        assert model(torch.rand(2, 3, size, size)).shape == (2, 4)
-        kinds = {type(layer).__name__ for layer in model.modules()}
-        assert ("BatchNorm2d" in kinds, "GroupNorm" in kinds) == (norm == "batch", norm == "group")
-
-    @pytest.mark.parametrize(("size", "side"), [(8, 2), (20, 5), (32, 8), (7, 2)])
-    def test_every_width_has_half_the_side(self, size: int, side: int) -> None:
-        model = setup().model()
-        assert model.layers(model.stem(torch.rand(2, 3, size, size))).shape == (2, 16, side, side)
-
-    def test_depth_and_a_norm_that_does_not_exist(self) -> None:
-        model = setup(widths=(8, 16, 32), blocks=3).model()
-        convolutions = [layer for layer in model.modules() if isinstance(layer, torch.nn.Conv2d)]
-        assert sum(layer.kernel_size == (3, 3) for layer in convolutions) == 3 * 3 * 2
-        with pytest.raises(UsageError, match="no norm 'layer'; known: batch, group, none"):
-            ResNet(1, (8,), 2, blocks=1, mean=(0,), std=(1,), generator=generator(0), norm="layer")
-
-    def test_initial_weights_are_those_of_the_generator(self) -> None:
-        one, other = setup().model().state_dict(), setup().model().state_dict()
-        assert all(torch.equal(one[name], other[name]) for name in one)
-
-
-@pytest.mark.parametrize("mixed", [False, True], ids=["float32", "mixed"])
-@pytest.mark.parametrize("mirror", [False, True])
-def test_a_source_model_learns_and_is_bit_for_bit_the_same(
-    mirror: bool, mixed: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cpu, "fast_bfloat16", lambda device: mixed)
-    data = deployment()
-    plan = replace(data.recipe, epochs=25, augment=mirror, mirror=mirror)
-    first, again = (train_here(asdict(plan), data.test.images, data.test.labels, "cpu") for _ in range(2))
-    assert all(torch.equal(first[name], again[name]) for name in first)
-    assert {tensor.dtype for tensor in first.values()} == {torch.float32, torch.int64}
-    model = plan.build()
-    model.load_state_dict(first)
-    answers = model.eval()(plan.inputs(data.test.images)).argmax(1)
-    assert float((answers == data.test.labels).double().mean()) > (0.4 if mirror else 0.9)  # chance is 0.2
-    assert torch.equal(plan.inputs(data.test.images), data.test.images.float() / 255)
-
-
-def test_mixed_precision_where_the_device_gains_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    data, trained = deployment(), []
-    for fast in (False, True):
-        monkeypatch.setattr(cpu, "fast_bfloat16", lambda device, fast=fast: fast)
-        trained.append(train_here(asdict(data.recipe), data.test.images, data.test.labels, "cpu")["head.weight"])
-    assert not torch.equal(*trained)
-    torch.testing.assert_close(*trained, atol=0.02, rtol=0.02)  # bfloat16 has 8 bits
-
-
-def test_the_rate_rises_and_falls_once() -> None:
-    weight = torch.nn.Parameter(torch.zeros(3))
-    stepper = one_cycle(20)([weight], lr=0.1, fused=True)
-    rates = []
-    for _ in range(20):
-        rates.append(stepper.param_groups[0]["lr"])
-        weight.grad = torch.ones(3)
-        stepper.step()
-    assert max(rates) == pytest.approx(0.1, rel=1e-3)
-    assert rates.index(max(rates)) == 5
-    assert rates[:6] == sorted(rates[:6])
-    assert rates[5:] == sorted(rates[5:], reverse=True)
-    assert rates[-1] < 1e-4

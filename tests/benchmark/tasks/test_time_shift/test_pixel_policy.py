@@ -105,12 +105,15 @@ def test_a_copy_learns_from_its_own_loss_alone() -> None:
         assert gradient[1].any()
 
 
-def test_copies_start_equal_and_take_weights_without_their_dimension() -> None:
+def test_copies_start_equal_and_take_weights_of_several_policies() -> None:
     made = PixelPolicy(PLAN, "inverse", copies=2, generator=torch.Generator().manual_seed(0))
     assert all(torch.equal(weight[0], weight[1]) for weight in made.parameters())
-    weights = {name: tensor[0] for name, tensor in policy().state_dict().items()}
-    made.load_state_dict(copied(weights, 2))
-    assert all(torch.equal(made.state_dict()[name][1], tensor) for name, tensor in weights.items())
+    weights = policy().state_dict()
+    many = PixelPolicy(PLAN, "inverse", copies=2 * COPIES, generator=None)
+    many.load_state_dict(copied(weights, 2))
+    for name, tensor in weights.items():
+        for place in range(2 * COPIES):
+            assert torch.equal(many.state_dict()[name][place], tensor[place // 2])
 
 
 def test_crops_are_counted() -> None:

@@ -15,12 +15,12 @@ from benchmark.data.control.shifts import RANDOMISED, Shift
 from benchmark.data.source import Source
 from benchmark.processes import aside
 from benchmark.tasks.test_time_shift import policy_training
-from benchmark.tasks.test_time_shift.pixel_policy import Architecture, PixelPolicy, copied
+from benchmark.tasks.test_time_shift.pixel_policy import Architecture, PixelPolicy
 from benchmark.tasks.test_time_shift.policy_training import PolicyRecipe, stacked, watch
 
 PLAN = Architecture(channels=9, size=20, crop=16, actions=2, filters=8, shared=2, own=1, embedding=16, hidden=32)
 RECIPE = PolicyRecipe(
-    PLAN, "inverse", False, episodes=30, horizon=20, steps=3, batch_size=16, learning_rate=2e-3, seed=100
+    PLAN, "inverse", "none", episodes=30, horizon=20, steps=3, batch_size=16, learning_rate=2e-3, seed=100, number=0
 )  # fmt: skip
 
 
@@ -59,23 +59,23 @@ def test_stacked_frames_are_what_the_environment_shows() -> None:
 
 @pytest.mark.parametrize("head", ["inverse", "rotation"])
 def test_both_tasks_are_learned(head: str) -> None:
+    """On the few transitions that were watched."""
     recipe = replace(RECIPE, head=head, batch_size=32)
-    seen = watch(env(count=60), seed=100)
-    test = watch(env(count=30), seed=101)
+    seen = watch(env(count=3, horizon=10), seed=100)
+    steps, copies = torch.arange(10).repeat(3), torch.arange(3).repeat_interleave(10)
 
-    def losses(steps: int) -> tuple[float, float, float]:
-        words = asdict(replace(recipe, steps=steps))
+    def losses(many: int) -> tuple[float, float, float]:
+        words = asdict(replace(recipe, steps=many))
         weights = policy_training.train_here(words, seen.frames, seen.actions, seen.expert, "cpu")
         model = PixelPolicy(PLAN, head, copies=1, generator=None)
-        model.load_state_dict(copied(weights, 1))
-        rows, copies = torch.full((30,), 7), torch.arange(30)
-        before, after = (stacked(test.frames, rows + later, copies)[None] for later in (0, 1))
+        model.load_state_dict({name: tensor[None] for name, tensor in weights.items()})
+        before, after = (stacked(seen.frames, steps + later, copies)[None] for later in (0, 1))
         middle = torch.full((1, 30, 1), PLAN.places // 2)
         with torch.no_grad():
-            cloning = (model.act(before)[0] - test.expert[7]).square().mean()
+            cloning = (model.act(before)[0] - seen.expert[steps, copies]).square().mean()
             if head == "inverse":
-                places = torch.stack([middle, middle])
-                own = model.inverse_losses(model.maps(before), model.maps(after), test.actions[7][None], places)
+                maps, places = model.maps(before), torch.stack([middle, middle])
+                own = model.inverse_losses(maps, model.maps(after), seen.actions[steps, copies][None], places)
             else:
                 own = model.rotation_losses(before, middle.repeat(1, 4, 1))
         return float(cloning), float(own), float(weights["usual_loss"])
@@ -84,7 +84,7 @@ def test_both_tasks_are_learned(head: str) -> None:
     assert cloning < 0.85 * first_cloning
     assert own < 0.85 * first_own
     assert usual < 0.85 * first_usual
-    assert usual == pytest.approx(own, rel=0.5), "what training ended with is what new episodes show"
+    assert usual == pytest.approx(own, rel=0.5), "what training ended with is what its transitions show"
 
 
 def test_weights_are_trained_once_for_a_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -100,12 +100,14 @@ def test_weights_are_trained_once_for_a_recipe(monkeypatch: pytest.MonkeyPatch, 
     again = policy_training.trained(RECIPE, source(), device="cpu")
     assert runs == [policy_training.train_here]
     assert all(torch.equal(first[name], again[name]) for name in first)
-    seen = watch(env(), seed=policy_training.derive(100, "control", "demonstrations"))
+    seen = watch(env(), seed=policy_training.derive(100, "control", "demonstrations", 0))
     here = policy_training.train_here(asdict(RECIPE), seen.frames, seen.actions, seen.expert, "cpu")
     assert all(torch.equal(first[name], here[name]) for name in first)
-    other = policy_training.trained(replace(RECIPE, seed=101), source(), device="cpu")
-    assert len(runs) == 2
-    assert not torch.equal(first["shared.0.weight"], other["shared.0.weight"])
+    assert all(torch.equal(tensor, tensor.half().float()) for tensor in first.values())
+    for change in ({"seed": 101}, {"number": 1}):
+        other = policy_training.trained(replace(RECIPE, **change), source(), device="cpu")
+        assert not torch.equal(first["shared.0.weight"], other["shared.0.weight"])
+    assert len(runs) == 3
 
 
 def test_the_randomised_policy_is_shown_many_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -117,12 +119,14 @@ def test_the_randomised_policy_is_shown_many_looks(monkeypatch: pytest.MonkeyPat
         return {"weight": torch.zeros(1)}
 
     monkeypatch.setattr(aside, "run", run)
-    policy_training.trained(replace(RECIPE, randomised=True), source(), device="cpu")
-    usual = env(shift=Shift(RANDOMISED))
-    seen = watch(usual, seed=policy_training.derive(100, "control", "demonstrations"))
+    policy_training.trained(replace(RECIPE, looks="strong"), source(), device="cpu")
+    usual = env(shift=Shift(RANDOMISED, "strong"))
+    seen = watch(usual, seed=policy_training.derive(100, "control", "demonstrations", 0))
     assert torch.equal(shown[0], seen.frames)
-    corners = shown[0][0, :, :, -1, 0].float()  # the table's colour in the first frame of every copy
+    corners = shown[0][0, :, :, -1, 0].float()  # the table in the first frame of every copy
     assert float(corners.std(0).min()) > 1
+    policy_training.trained(RECIPE, source(), device="cpu")
+    assert float(shown[1][0, :, :, -1, 0].float().std(0).max()) == 0
 
 
 def test_the_rate_falls_to_nothing() -> None:

@@ -60,8 +60,8 @@ class TestAll:
         assert distances[0] > 0
         if name == "glass_blur":  # severities 4 and 5 sweep twice, 3 and 5 blur more
             assert min(distances[3:]) > max(distances[:3])
-        elif name == "frost":  # the image fades by as much as the ice grows
-            assert min(distances[2:]) > max(distances[:2])
+        elif name == "frost":  # from severity 3 on the image fades as the ice grows
+            assert min(distances[1:]) > 1.5 * distances[0]
         elif name == "elastic_transform":  # less of the affine map, more of the field
             assert distances[0] != distances[4]
         elif name == "pixelate":  # pixels of 1.05 to 1.2 fall on those that are there as it happens

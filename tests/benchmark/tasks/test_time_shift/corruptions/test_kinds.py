@@ -13,14 +13,11 @@ from PIL import Image
 from scipy import ndimage
 
 from benchmark.tasks.test_time_shift.corruptions import (
-    HELD_OUT,
-    NAMES,
     SEVERITIES,
     blur,
     corrupt,
     digital,
     filters,
-    held_out,
     weather,
 )
 from tests.benchmark.tasks.test_time_shift.corruptions.small_images import floats, images, planes, rng
@@ -49,7 +46,8 @@ class TestBlur:
         state = np.stack([ndimage.gaussian_filter(plane, 0.4, mode="nearest") for _, plane in planes(x)])
         state = np.floor(state.reshape(3, 3, 32, 32) * 255 + 1e-4)
         for _ in range(2):
-            up, left = torch.randint(0, 2, (2, 3, 30, 30), generator=drawn).numpy()
+            moves = torch.randint(0, 4, (3, 30, 30), generator=drawn).numpy()
+            up, left = moves // 2, moves % 2
             for index in range(3):
                 for h in range(31, 1, -1):
                     for w in range(31, 1, -1):
@@ -152,9 +150,17 @@ class TestWeather:
     def test_frost_fades_the_image_and_adds_ice(self) -> None:
         black, white = torch.zeros(20, 1, 32, 32), torch.ones(20, 1, 32, 32)
         ice = weather.frost(black, (0.75, 0.45), rng())
-        assert float(ice.min()) == 0
-        assert float(ice.max()) == pytest.approx(0.45)
+        assert 0 <= float(ice.min()) < float(ice.max()) <= 0.45
         torch.testing.assert_close(weather.frost(white, (0.75, 0.45), rng()), ice + 0.75)
+
+    @pytest.mark.parametrize("size", [16, 32])
+    def test_ice_is_as_bright_and_as_rough_as_the_released_photographs(self, size: int) -> None:
+        """Measured on 5,000 crops of them."""
+        ice = weather.frost(torch.zeros(1000, 3, size, size), (0.0, 1.0), rng())
+        assert ice.mean((0, 2, 3)).tolist() == pytest.approx([0.565, 0.648, 0.695], abs=0.02)
+        grey = ice.mean(1)
+        assert float(grey.mean((1, 2)).std()) == pytest.approx(0.152, abs=0.02)
+        assert float(grey.std((1, 2)).mean()) == pytest.approx(0.087, abs=0.015)
 
     def test_snow_is_the_same_upside_down_and_whitens(self) -> None:
         x = torch.zeros(5, 3, 32, 32)
@@ -219,31 +225,3 @@ class TestDigital:
     def test_without_amplitude_or_shift_nothing_moves(self) -> None:
         x = floats(2)
         torch.testing.assert_close(digital.elastic_transform(x, (0.0, 0.1, 0.0), rng()), x, atol=1e-5, rtol=0)
-
-
-class TestHeldOut:
-    def test_they_are_none_of_the_fifteen(self) -> None:
-        assert not set(HELD_OUT) & set(NAMES)
-        assert len(HELD_OUT) == 4
-
-    def test_saturation_against_hsv(self) -> None:
-        x = floats(1)
-        x[0, :, 0, 0] = 0.5  # grey has no hue
-        found = held_out.saturate(x, (2.0, 0.1), rng())
-        for y, z in np.ndindex(32, 32):
-            hue, saturation, value = colorsys.rgb_to_hsv(*x[0, :, y, z].tolist())
-            expected = colorsys.hsv_to_rgb(hue, min(1, 2 * saturation + 0.1), value)
-            assert found[0, :, y, z].tolist() == pytest.approx(expected, abs=1e-4)
-
-    def test_speckles_grow_with_brightness(self) -> None:
-        for level in (0.2, 0.8):
-            x = torch.full((50, 1, 32, 32), level)
-            assert float(held_out.speckle_noise(x, 0.2, rng()).std()) == pytest.approx(0.2 * level, rel=3e-2)
-
-    def test_drops_are_of_one_colour(self) -> None:
-        spatter, severities = held_out.CORRUPTIONS["spatter"]
-        black, white = torch.zeros(20, 3, 32, 32), torch.ones(20, 3, 32, 32)
-        shown, covered = (spatter(x, severities[0], rng()) for x in (black, white))
-        share = shown[:, 1] / 0.93  # of water in each pixel
-        assert 0.02 < float(share.mean()) < 0.5
-        torch.testing.assert_close(covered[:, 1], 1 - share + 0.93 * share)
