@@ -43,11 +43,11 @@ class Sweep:
 SWEEPS = (
     Sweep("tent", "learning_rate", (5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2), 1e-3),
     Sweep("tent-fast", "learning_rate", (5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2), 5e-3),
-    Sweep("pseudo-label", "learning_rate", (5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2), 1e-3),
+    Sweep("pseudo-label", "learning_rate", (5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2), 2e-3),
     Sweep("eata", "learning_rate", (5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2), 1e-3),
     Sweep("sar", "learning_rate", (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1), 3e-2),
     Sweep("batch-norm-mixed", "prior", (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), 16.0),
-    Sweep("memo", "learning_rate", (5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2), 1e-2),
+    Sweep("memo", "learning_rate", (5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2), 5e-3),
     Sweep("oracle", "learning_rate", (5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1), 5e-2),
 )
 

@@ -31,7 +31,7 @@ class MEMO(CorruptionModel):
     parameters);  sure: entropy below which an image is left alone, as a share of ln(classes)."""
 
     def __init__(
-        self, setup: AdaptationSetup, *, views: int = 4, learning_rate: float = 0.01, sure: float = 0.1
+        self, setup: AdaptationSetup, *, views: int = 4, learning_rate: float = 0.005, sure: float = 0.1
     ) -> None:
         super().__init__(setup)
         self._views = views

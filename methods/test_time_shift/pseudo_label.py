@@ -15,9 +15,9 @@ from benchmark.tasks.test_time_shift.corruption import AdaptationSetup
 
 @corruption.track.method("pseudo-label", role="baseline", paper="Lee 2013", tiers=("smoke", "standard", "paper"))
 class PseudoLabel(CorruptionAffineAdapter):
-    """threshold: probability from which an answer counts as a label;  learning_rate: of Adam, as Tent's."""
+    """threshold: probability from which an answer counts as a label;  learning_rate: of Adam (swept)."""
 
-    def __init__(self, setup: AdaptationSetup, *, threshold: float = 0.9, learning_rate: float = 1e-3) -> None:
+    def __init__(self, setup: AdaptationSetup, *, threshold: float = 0.9, learning_rate: float = 2e-3) -> None:
         super().__init__(setup, learning_rate=learning_rate)
         self._threshold = threshold
 
