@@ -21,7 +21,7 @@ class InProcess:
     start_bytes = peak_device_bytes = None  # the judge's own would count too
 
     def __init__(self, spec: Spec, *, reference: bool = False) -> None:
-        self.reference, self.threads, self.clock = reference, spec.threads, meters.Clock()
+        self.reference, self.clock = reference, meters.Clock()
         self.usage = meters.Usage(None, None, None)
         self._spec = spec
 

@@ -51,7 +51,6 @@ class Remote:
 
     def __init__(self, spec: Spec, limits: Limits, *, reference: bool = False) -> None:
         self.reference = reference
-        self.threads = spec.threads
         self.clock = meters.Clock()
         self.usage = meters.Usage(None, None, None)
         self.start_bytes: int | None = None

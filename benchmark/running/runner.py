@@ -33,7 +33,6 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
     started_at = _now()
     clock = meters.Clock()
     outcome: Outcome | ContestantError
-    player: Player | None = None
     rules = plan.track.rules
     assert isinstance(rules, Rules)
     with clock.running("wall"):
@@ -41,20 +40,20 @@ def run_job(plan: Plan, conditions: Conditions, *, threads: int, alone: bool) ->
         with clock.running("data"):
             data = rules.prepare(plan.budget, plan.source, plan.draw(conditions))
         spec = _spec(plan, plan.entry.name, plan.entry.origin, conditions, data, threads)
+        player = _player(spec, conditions, reference=plan.entry.role == "reference")
         energy = meters.EnergyMeter(conditions.device_name, alone=alone)
         try:
-            player = _player(spec, conditions, reference=plan.entry.role == "reference")
             with player:
                 outcome = rules.judge(player, plan.budget, data, clock)
                 player.finish()
         except ContestantError as error:
             outcome = error
         joules = energy.read()
-    seconds, phases = clock.seconds["wall"], player.clock.seconds if player else {}
+    wall, data_seconds = clock.seconds["wall"], clock.seconds["data"]
     costs = Costs(
-        wall_seconds=seconds,
-        data_seconds=clock.seconds["data"],
-        harness_seconds=seconds - clock.seconds["data"] - sum(phases.values()),
+        wall_seconds=wall,
+        data_seconds=data_seconds,
+        harness_seconds=wall - data_seconds - sum(player.clock.seconds.values()),
         joules=joules,
         joules_cover=energy.cover if joules is not None else "",
         **_used(player, outcome),
@@ -130,18 +129,16 @@ def _player(spec: Spec, conditions: Conditions, *, reference: bool = False) -> P
     return Remote(spec, conditions.limits, reference=reference)
 
 
-def _used(player: Player | None, outcome: Outcome | ContestantError) -> dict[str, Any]:
+def _used(player: Player, outcome: Outcome | ContestantError) -> dict[str, Any]:
     """What a contestant used, in the words of `Costs`."""
-    found: dict[str, Any] = {"rates": outcome.rates if isinstance(outcome, Outcome) else {}}
-    if player is not None:
-        found |= {
-            "phases": dict(player.clock.seconds),
-            "cpu_seconds": player.usage.cpu_seconds,
-            "peak_bytes": player.usage.peak_bytes,
-            "start_bytes": player.start_bytes,
-            "peak_device_bytes": player.peak_device_bytes,
-        }
-    return found
+    return {
+        "phases": dict(player.clock.seconds),
+        "cpu_seconds": player.usage.cpu_seconds,
+        "peak_bytes": player.usage.peak_bytes,
+        "start_bytes": player.start_bytes,
+        "peak_device_bytes": player.peak_device_bytes,
+        "rates": outcome.rates if isinstance(outcome, Outcome) else {},
+    }
 
 
 def _record(

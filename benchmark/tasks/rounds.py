@@ -37,11 +37,6 @@ class Rotation:
         """Names of the methods that are still in."""
         return tuple(self._methods)
 
-    @property
-    def threads(self) -> int:
-        """Torch threads that each has."""
-        return self._anchors[FIRST].threads
-
     def __getitem__(self, name: str) -> Contestant:
         return self._methods[name] if name in self._methods else self._anchors[name]
 
@@ -62,13 +57,9 @@ class Rotation:
         except ContestantError as error:
             if name not in self._methods:
                 raise
-            self.fail(name, error)
-
-    def fail(self, name: str, error: ContestantError) -> None:
-        """Take a method out of the round."""
-        self.failures[name] = error
-        del self._methods[name]
-        self._leave(name)
+            self.failures[name] = error
+            del self._methods[name]
+            self._leave(name)
 
 
 @dataclass(frozen=True, slots=True)

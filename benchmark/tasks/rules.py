@@ -72,7 +72,6 @@ class Contestant(Protocol):
     """The judge's view of a method."""
 
     reference: bool  # a reference may be told what ranked methods have to find out
-    threads: int  # of torch, that the method has
 
     def call(self, name: str, *arguments: Any, reply: Reply | None = None, phase: str | None = None) -> Any:
         """Call the method and return its reply; its time goes to `phase` (by default the call's name).

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from direct import Direct
 
 from benchmark import plugins
 from benchmark.data.catalogue import catalogue
@@ -33,19 +34,6 @@ GRIDS: dict[str, tuple[dict[str, float], ...]] = {
 """By method: five values of one hyperparameter; the frozen policy has none."""
 EPISODES = 8
 """Of each policy under each kind."""
-
-
-class Direct:
-    """A contestant in this process."""
-
-    reference, threads = False, 1
-
-    def __init__(self, method: Any) -> None:
-        self.method = method
-
-    def call(self, name: str, *arguments: Any, **_: Any) -> Any:
-        """See `Contestant.call`."""
-        return getattr(self.method, name)(*arguments)
 
 
 def budget(**changes: Any) -> DeploymentBudget:

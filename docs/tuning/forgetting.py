@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 import torch
+from direct import Direct
 
 from benchmark import plugins
 from benchmark.data.catalogue import LabelledImages, catalogue
@@ -83,24 +84,15 @@ class HeldOut:
         return replace(both, images=both.images[chosen], labels=both.labels[chosen])
 
 
-class Direct:
-    """A contestant in this process."""
+class Finite(Direct):
+    """A contestant whose scores have to be finite."""
 
-    reference, threads = False, 1
-
-    def __init__(self, learner: Any) -> None:
-        self.learner = learner
-
-    def call(self, name: str, *arguments: Any, **_: Any) -> Any:
-        """See `Contestant.call`. Raises FloatingPointError for scores that are not finite."""
-        answer = getattr(self.learner, name)(*arguments)
+    def call(self, name: str, *arguments: Any, **words: Any) -> Any:
+        """See `Contestant.call`. Raises FloatingPointError for scores that are not."""
+        answer = super().call(name, *arguments, **words)
         if name == "predict" and not answer.isfinite().all():
             raise FloatingPointError("training diverged")
         return answer
-
-    def seconds(self, phase: str) -> float:
-        """See `Contestant.seconds`; nobody asks."""
-        return 1.0
 
 
 def run(part: Part, method: str, options: Options, seed: int) -> tuple[float, float]:
@@ -110,7 +102,7 @@ def run(part: Part, method: str, options: Options, seed: int) -> tuple[float, fl
     source: Any = HeldOut(Source.of(catalogue.find(sizes.data)), learned=sizes.train, held_out=HELD_OUT)
     data = track.rules.prepare(sizes, source, Draw(track.name, seed, "local", "cpu"))
     setup: Any = track.setup(seed=seed, track=track.name, device_name="cpu", **track.rules.tell(sizes, data))
-    contestant: Any = Direct(track.classes[method](setup, **options))
+    contestant: Any = Finite(track.classes[method](setup, **options))
     try:
         metrics = track.rules.judge(contestant, sizes, data, Clock()).metrics
     except FloatingPointError:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from direct import Direct
 
 from benchmark import plugins
 from benchmark.data.catalogue import LabelledImages, catalogue
@@ -53,23 +54,6 @@ class HeldOut:
         chosen = torch.cat([found[part] for found in places])
         chosen = chosen[torch.randperm(len(chosen), generator=draw.generator("held out", split))]
         return replace(whole, images=whole.images[chosen], labels=whole.labels[chosen])
-
-
-class Direct:
-    """A contestant in this process."""
-
-    reference, threads = False, 1
-
-    def __init__(self, learner: Any) -> None:
-        self.learner = learner
-
-    def call(self, name: str, *arguments: Any, **_: Any) -> Any:
-        """See `Contestant.call`."""
-        return getattr(self.learner, name)(*arguments)
-
-    def seconds(self, phase: str) -> float:
-        """See `Contestant.seconds`; nobody asks."""
-        return 1.0
 
 
 def run(method: str, seed: int, *, options: dict[str, float], **changed: Any) -> list[float]:

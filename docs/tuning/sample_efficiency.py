@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from direct import Direct
 
 from benchmark import plugins
 from benchmark.data.catalogue import catalogue
@@ -32,23 +33,6 @@ GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
     "quadratic-kernel": {"ridge": (0.0001, 0.001, 0.01, 0.03, 0.1)},
 }
 """By method: the hyperparameter that is swept, five values for each method."""
-
-
-class Direct:
-    """A contestant in this process."""
-
-    reference, threads = False, 1
-
-    def __init__(self, learner: Any) -> None:
-        self.learner = learner
-
-    def call(self, name: str, *arguments: Any, **_: Any) -> Any:
-        """See `Contestant.call`."""
-        return getattr(self.learner, name)(*arguments)
-
-    def seconds(self, phase: str) -> float:
-        """See `Contestant.seconds`; nobody asks."""
-        return 1.0
 
 
 def run(method: str, options: dict[str, float], seed: int) -> list[tuple[str, float, float]]:

@@ -9,18 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.tasks.forgetting import permuted, split
-from benchmark.tasks.forgetting.learner import Reservoir, SequentialForgettingLearner
+from benchmark.tasks.forgetting.learner import ReplayForgettingLearner
 from benchmark.tasks.forgetting.rules import ContinualSetup
 
 
 @permuted.track.method("a-gem", role="baseline", paper="arXiv:1812.00420")
 @split.track.method("a-gem", role="baseline", paper="arXiv:1812.00420")
-class AGEM(SequentialForgettingLearner):
+class AGEM(ReplayForgettingLearner):
     """reference_batch: examples drawn per reference gradient (docs/tuning/forgetting.md)."""
 
     def __init__(self, setup: ContinualSetup, *, reference_batch: int = 64) -> None:
         super().__init__(setup)
-        self._reservoir = Reservoir(setup.memory, self.generator)
         self._reference_batch = reference_batch
 
     def before_step(self) -> None:
@@ -28,7 +27,7 @@ class AGEM(SequentialForgettingLearner):
 
         The minibatch has no gradient for the heads of earlier tasks: it counts as 0, and the correction moves them.
         """
-        images, labels, tasks = self._reservoir.draw(self._reference_batch)
+        images, labels, tasks = self.reservoir.draw(self._reference_batch)
         parameters = list(self.model.parameters())
         loss = F.cross_entropy(self.model.mixed(images, tasks), labels)
         reference = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
@@ -40,14 +39,6 @@ class AGEM(SequentialForgettingLearner):
         dot = _dot(gradients, reference)
         scale = -dot / _dot(reference, reference).clamp_min(1e-12)
         torch._foreach_add_(gradients, torch._foreach_mul(reference, scale.clamp_min(0)))
-
-    def consolidate(self, index: int, images: Tensor, labels: Tensor) -> None:
-        """Stream the task past the reservoir once."""
-        self._reservoir.add(images, labels, index)
-
-    def memory(self) -> int:
-        """The kept examples."""
-        return self._reservoir.floats()
 
 
 def _dot(left: list[Tensor] | tuple[Tensor, ...], right: list[Tensor] | tuple[Tensor, ...]) -> Tensor:

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from benchmark.learning.training import predict
 from benchmark.tasks.forgetting import permuted, split
-from benchmark.tasks.forgetting.learner import Reservoir, SequentialForgettingLearner
+from benchmark.tasks.forgetting.learner import ReplayForgettingLearner
 from benchmark.tasks.forgetting.rules import ContinualSetup
 
 
 @permuted.track.method("derpp", role="baseline", paper="arXiv:2004.07211")
-class DarkExperienceReplay(SequentialForgettingLearner):
+class DarkExperienceReplay(ReplayForgettingLearner):
     """alpha, beta: weights of kept scores and of kept labels (docs/tuning/forgetting.md).
 
     The paper streams examples into the reservoir as it trains, with the scores of that moment; here a task is streamed
@@ -26,7 +26,6 @@ class DarkExperienceReplay(SequentialForgettingLearner):
 
     def __init__(self, setup: ContinualSetup, *, alpha: float = 0.3, beta: float = 1.0) -> None:
         super().__init__(setup)
-        self._reservoir = Reservoir(setup.memory, self.generator)
         self._alpha = alpha
         self._beta = beta
 
@@ -37,7 +36,7 @@ class DarkExperienceReplay(SequentialForgettingLearner):
 
         def loss(images: Tensor, labels: Tensor) -> Tensor:
             count = len(labels)
-            old, old_labels, old_tasks, old_scores = self._reservoir.draw(2 * count)
+            old, old_labels, old_tasks, old_scores = self.reservoir.draw(2 * count)
             tasks = torch.cat([torch.full_like(labels, index), old_tasks])
             new, held, replayed = self.model.mixed(torch.cat([images, old]), tasks).split(count)
             return (
@@ -48,14 +47,9 @@ class DarkExperienceReplay(SequentialForgettingLearner):
 
         return loss
 
-    def consolidate(self, index: int, images: Tensor, labels: Tensor) -> None:
-        """Stream the task past the reservoir once, with the scores of the network that has learned it."""
-        scores = predict(lambda part: self.model(part, index), images)
-        self._reservoir.add(images, labels, index, scores)
-
-    def memory(self) -> int:
-        """The kept examples and their scores."""
-        return self._reservoir.floats()
+    def noted(self, index: int, images: Tensor) -> tuple[Tensor, ...]:
+        """The scores of the network that has learned the task."""
+        return (predict(lambda part: self.model(part, index), images),)
 
 
 @split.track.method("derpp", role="baseline", paper="arXiv:2004.07211")

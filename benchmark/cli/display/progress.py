@@ -70,7 +70,7 @@ class Progress:
             out.print(f"nothing to do: all {total} jobs are finished in {self._store.root} for {self._slug}")
         else:
             done = f", {len(selection.answered)} finished before" if selection.answered else ""
-            made = f", and {len(self._networks)} networks to train for them" if self._networks else ""
+            made = f", and {len(self._networks)} networks that they need" if self._networks else ""
             out.print(f"{len(selection.pending)} jobs to run on {self._slug}{made}{done}")
 
     def started(self, what: str) -> None:
@@ -102,20 +102,16 @@ class Progress:
             shown = bar.add_task("", total=len(left), deadline=_deadline(left.values(), executor.workers, 1.0))
             for done in results:
                 share = left.pop(done.name if isinstance(done, Made) else done.job)
-                if isinstance(done, Made):
-                    self._note(done)
-                    expected, taken = expected + share, taken + done.seconds
-                else:
-                    try:
-                        self._take(done)
-                    except StoreError as error:
-                        self._lose(done, str(error))
-                        for job in left:
-                            if isinstance(job, Job):
-                                self._lose(Done(job, None), "not run, since the store cannot be written")
-                        return
-                    if done.record is not None:
-                        expected, taken = expected + share, taken + done.record.costs.wall_seconds
+                try:
+                    seconds = self._note(done) if isinstance(done, Made) else self._take(done)
+                except StoreError as error:
+                    assert isinstance(done, Done)
+                    self._lose(done, str(error))
+                    for job in [job for job in left if isinstance(job, Job)]:
+                        self._lose(Done(job, None), "not run, since the store cannot be written")
+                    return
+                if seconds is not None:
+                    expected, taken = expected + share, taken + seconds
                 pace = taken / expected if expected else 1.0
                 bar.update(shown, advance=1, deadline=_deadline(left.values(), executor.workers, pace))
 
@@ -152,19 +148,22 @@ class Progress:
             "interrupted": self.interrupted,
         }
 
-    def _note(self, made: Made) -> None:
+    def _note(self, made: Made) -> float:
+        """Say what became of a network; return the seconds that it took."""
         self._running.drop(made.name)
         if made.problem:
             self._out.print(f"{made.name}: {escape(made.problem)}", style="red", highlight=False)
         elif not self._out.is_terminal and made.seconds >= _WORTH_A_LINE:
             self._out.print(f"{made.name}: trained in {made.seconds:.1f} s", highlight=False)
+        return made.seconds
 
-    def _take(self, done: Done) -> None:
+    def _take(self, done: Done) -> float | None:
+        """Keep a job's record and say what became of it; return the seconds that it took, None if it was not run."""
         self._running.drop(str(done.job), round_name(done.job))
         record = done.record
         if record is None:
             self._lose(done, str(done.problem))
-            return
+            return None
         self._store.write(record)
         line = f"{done.job}: "
         if record.doubt and find_track(record.track).timing:
@@ -180,6 +179,7 @@ class Progress:
             line += f"{record.status}: {record.failure.message}"
             self._failed.append(line)
             self._out.print(escape(line), style="red", highlight=False)
+        return record.costs.wall_seconds
 
     def _lose(self, done: Done, problem: str) -> None:
         self._not_run.append(f"{done.job}: {problem}")

@@ -67,11 +67,11 @@ class LocalExecutor:
         """In the main thread, which a debugger wants."""
         problems: dict[str, str | None] = {}
         for plan in plans:
-            for name, network in plan.networks(self._conditions).items():
-                if name not in problems:
-                    yield (made := self._make(name, network))
-                    problems[name] = made.problem
-            problem = next((problems[name] for name in plan.networks(self._conditions) if problems[name]), None)
+            needed = plan.networks(self._conditions)
+            for name in [name for name in needed if name not in problems]:
+                yield (made := self._make(name, needed[name]))
+                problems[name] = made.problem
+            problem = next((problems[name] for name in needed if problems[name]), None)
             yield Done(plan.job, None, problem) if problem else self._one(plan, 1)
 
     def _side_by_side(self, plans: Sequence[Plan]) -> Iterator[Done | Made]:
@@ -93,7 +93,9 @@ class LocalExecutor:
                     if isinstance(done, Made):
                         missing.discard(done.name)
                         lost = [job for job in open_jobs if done.problem and done.name in needed[job]]
-                        yield from (Done(open_jobs.pop(job).job, None, done.problem) for job in lost)
+                        for job in lost:
+                            del open_jobs[job]
+                            yield Done(job, None, done.problem)
         except BaseException:  # Ctrl-C, or the caller closes the iterator
             self._end(pool, waiting)
             raise

@@ -159,3 +159,26 @@ class Reservoir:
             return 0
         images, labels, _, *more = self._filled
         return sum(part.numel() for part in (images, labels, *more))
+
+
+class ReplayForgettingLearner(SequentialForgettingLearner):
+    """Keeps a uniform sample of the examples seen, as many as the track's rules allow.
+
+    Attributes: reservoir.
+    """
+
+    def __init__(self, setup: ContinualSetup) -> None:
+        super().__init__(setup)
+        self.reservoir = Reservoir(setup.memory, self.generator)
+
+    def consolidate(self, index: int, images: Tensor, labels: Tensor) -> None:
+        """Stream the task past the reservoir once."""
+        self.reservoir.add(images, labels, index, *self.noted(index, images))
+
+    def noted(self, index: int, images: Tensor) -> tuple[Tensor, ...]:
+        """What is kept of each example (n, ...) beside image and label."""
+        return ()
+
+    def memory(self) -> int:
+        """The kept examples, and what is noted of them."""
+        return self.reservoir.floats()

@@ -14,7 +14,7 @@ class StubContestant:
     spent: seconds of every phase
     """
 
-    reference, threads = False, 1
+    reference = False
     spent = 2.0
 
     def answered(self, name: str, arguments: tuple[Any, ...], phase: str | None) -> Any:

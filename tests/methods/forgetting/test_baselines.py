@@ -153,7 +153,7 @@ class TestAGEM:
         conflicts = 0
         for trial in range(20):
             state = method.generator.get_state()
-            images, labels, tasks = method._reservoir.draw(16)
+            images, labels, tasks = method.reservoir.draw(16)
             method.model.zero_grad()
             F.cross_entropy(method.model.mixed(images, tasks), labels).backward()
             shared = {n: p.grad.clone() for n, p in method.model.named_parameters() if p.grad is not None}
@@ -204,7 +204,7 @@ class TestDarkExperienceReplay:
         state = method.generator.get_state()
         loss = method.loss(2)(images, labels).detach()
         method.generator.set_state(state)
-        kept = list(zip(*method._reservoir.draw(12), strict=True))
+        kept = list(zip(*method.reservoir.draw(12), strict=True))
         terms = [F.cross_entropy(method.model(x[None], 2), y[None]) / 6 for x, y in zip(images, labels, strict=True)]
         for image, _, task, scores in kept[:6]:
             terms.append(0.3 * (method.model(image[None], int(task))[0] - scores).square().mean() / 6)
@@ -215,7 +215,7 @@ class TestDarkExperienceReplay:
     @BOTH
     def test_keeps_the_scores_of_the_network_that_has_learned_the_task(self, setup):
         method = learner(setup, "derpp", 1)
-        images, _, tasks, scores = method._reservoir.draw(20)
+        images, _, tasks, scores = method.reservoir.draw(20)
         with torch.no_grad():
             assert scores == pytest.approx(method.model.mixed(images, tasks), abs=1e-5)
 
