@@ -22,7 +22,8 @@ def list_(plugin: PluginOption = None, as_json: JsonOption = False) -> None:
     """List the datasets: kind, licence, source, and whether their files are here."""
     from rich.table import Table
 
-    from benchmark.data.catalogue import catalogue, kind_of
+    from benchmark.data.catalogue import catalogue
+    from benchmark.data.kinds import kind_of
     from benchmark.data.source import Source
     from benchmark.machine.paths import data_root
 
@@ -56,7 +57,8 @@ def describe(
     as_json: JsonOption = False,
 ) -> None:
     """Say what is in one dataset; of images with boxes, also what could not be used of the annotations."""
-    from benchmark.data.catalogue import catalogue, kind_of
+    from benchmark.data.catalogue import catalogue
+    from benchmark.data.kinds import kind_of
     from benchmark.data.source import Source
 
     load_plugins(plugin or [])

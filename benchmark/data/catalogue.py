@@ -2,7 +2,8 @@
 
 A `FixedDataset` holds given images on disk; a `ProceduralDataset` draws any number from a seed; a `ControlDataset`
 answers actions with frames; a `VectorDataset` draws what attention attends to; a `SequenceDataset` draws tokens with
-their classes; a `BoxDataset` has images with boxes, read or drawn. Only `fetch` downloads, and only the user calls it.
+their classes; a `BoxDataset` has images with boxes, read or drawn; further kinds are at home beside what they hold
+(`benchmark.data.kinds` lists all). Only `fetch` downloads, and only the user calls it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, runtime_checkable
 
 from benchmark.data.boxes.boxed import BoxedImages
 from benchmark.errors import DataError, DuplicateNameError, unknown
@@ -180,32 +181,22 @@ class BoxDataset(Stored, Protocol):
         """
 
 
-KINDS: dict[str, Any] = {
-    "fixed": FixedDataset, "scripted": ScriptedDataset, "procedural": ProceduralDataset, "control": ControlDataset,
-    "vectors": VectorDataset, "sequences": SequenceDataset, "boxes": BoxDataset,
-}  # fmt: skip
-"""The Protocol of each kind, the narrower before the wider."""
-Dataset = FixedDataset | ProceduralDataset | ControlDataset | VectorDataset | SequenceDataset | BoxDataset
 D = TypeVar("D", bound=type)
-
-
-def kind_of(dataset: Dataset) -> str:
-    """The word for a dataset's kind, one of `KINDS`."""
-    return next(kind for kind, protocol in KINDS.items() if isinstance(dataset, protocol))
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetEntry:
     """A registered dataset: what it is, under which licence, from where.
 
-    origin: the plug-in file that made it;  gives_way: a plug-in may take the name, as of a user's folder.
+    dataset: of one of the kinds in `benchmark.data.kinds`;  origin: the plug-in file that made it;  gives_way: a
+    plug-in may take the name, as of a user's folder.
     """
 
     name: str
     title: str
     licence: str
     source: str
-    dataset: Dataset
+    dataset: object
     origin: str
     gives_way: bool = False
 
@@ -220,11 +211,7 @@ class Catalogue:
         """Class decorator: register an instance of the class, built without arguments, under `name`."""
 
         def register(cls: D) -> D:
-            dataset: object = cls()
-            if not isinstance(dataset, Dataset):
-                names = " nor a ".join(kind.__name__ for kind in KINDS.values() if kind is not ScriptedDataset)
-                raise DataError(f"dataset {name!r}: {cls.__name__} is neither a {names}")
-            self.put(DatasetEntry(name, title, licence, source, dataset, registrar(cls)))
+            self.put(DatasetEntry(name, title, licence, source, cls(), registrar(cls)))
             return cls
 
         return register

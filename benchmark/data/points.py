@@ -6,8 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.data.catalogue import FixedDataset, ProceduralDataset, catalogue, kind_of
+from benchmark.data.catalogue import FixedDataset, ProceduralDataset, catalogue
 from benchmark.data.images.loose import loose_images
+from benchmark.data.kinds import kind_of
 from benchmark.data.source import Source
 from benchmark.errors import DataError, UsageError
 from benchmark.seeding import LOCAL_SALT, Draw, generator
@@ -62,7 +63,8 @@ def _of_dataset(name: str, *, count: int | None, size: tuple[int, int] | None, s
             )
         return _flat(images) / 255
     if not isinstance(dataset, ProceduralDataset):
-        raise UsageError(f"{name} is a dataset of the kind {kind_of(dataset)!r}; this needs images with a class each")
+        kind = kind_of(dataset)
+        raise UsageError(f"{name} is a dataset of the kind {kind!r}; this needs images with a class each")
     height, width = size or (SIDE, SIDE)
     if height != width:
         raise UsageError(f"images of {name} are drawn as high as wide; say one number of pixels")

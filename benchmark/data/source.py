@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from benchmark import identity
 from benchmark.data.boxes.boxed import BoxedImages
@@ -18,6 +19,7 @@ from benchmark.data.catalogue import (
     LabelledImages,
     ProceduralDataset,
     Split,
+    Stored,
     catalogue,
 )
 from benchmark.errors import DataError, HeptathlonError
@@ -41,18 +43,15 @@ class Source:
         """Return None if the data can be read now, else what is missing and the remedy."""
         dataset = self.entry.dataset
         with _named(self.entry):
-            if isinstance(dataset, FixedDataset | BoxDataset):
+            if isinstance(dataset, Stored):
                 return dataset.missing(self.root)
             return dataset.missing() if isinstance(dataset, ControlDataset) else None
 
     def fingerprint(self) -> str:
         """Name and content hash: equal for two runs exactly if they saw the same data."""
-        dataset = self.entry.dataset
+        dataset: Any = self.entry.dataset
         with _named(self.entry):
-            if isinstance(dataset, FixedDataset | BoxDataset):
-                content = dataset.fingerprint(self.root)
-            else:
-                content = dataset.fingerprint()
+            content = dataset.fingerprint(self.root) if isinstance(dataset, Stored) else dataset.fingerprint()
         return f"{self.entry.name}:{content}"
 
     def code(self) -> str:
@@ -61,9 +60,9 @@ class Source:
 
     @property
     def drawn(self) -> bool:
-        """Whether images are drawn from a seed rather than read from disk."""
+        """Whether data are drawn from a seed rather than read from disk; a dataset that may be either says which."""
         dataset = self.entry.dataset
-        return isinstance(dataset, ProceduralDataset) or (isinstance(dataset, BoxDataset) and dataset.drawn)
+        return isinstance(dataset, ProceduralDataset) or bool(getattr(dataset, "drawn", False))
 
     def classes(self) -> tuple[str, ...]:
         """Names of all classes."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.data.boxes.boxed import BoxedImages
-from benchmark.data.catalogue import Dataset, LabelledImages, LabelledSequences, Split, catalogue
+from benchmark.data.catalogue import LabelledImages, LabelledSequences, Split, catalogue
+from benchmark.data.texts.parallel import Language, ParallelText
 from benchmark.errors import DataError
 from benchmark.plugins import loading
 from benchmark.processes.aside import Worker
@@ -29,10 +30,9 @@ def facts_of(dataset: Any) -> dict[str, Any]:
     return facts
 
 
-def proxy(kind: str, facts: Mapping[str, Any], *, origin: str, name: str) -> Dataset:
+def proxy(kind: str, facts: Mapping[str, Any], *, origin: str, name: str) -> object:
     """A stand-in for a dataset of that kind, of a plug-in that this process has not loaded."""
-    made: Dataset = _PROXIES[kind](Worker(serve, origin, name), **facts)
-    return made
+    return _PROXIES[kind](Worker(serve, origin, name), **facts)
 
 
 def serve(request: dict[str, Any], state: dict[str, Any], origin: str, name: str) -> Any:
@@ -56,12 +56,14 @@ def serve(request: dict[str, Any], state: dict[str, Any], origin: str, name: str
     found = getattr(state["dataset"], do)(*root, **words)
     if isinstance(found, LabelledImages):
         return (found.images, found.labels, found.classes)
-    if isinstance(found, BoxedImages):
+    if isinstance(found, BoxedImages | ParallelText):
         return {name: getattr(found, name) for name in found.__slots__}
+    if do == "languages":
+        return [(each.name, each.family, each.share) for each in found]
     return (found.tokens, found.labels) if isinstance(found, LabelledSequences) else found
 
 
-_ROOT_FIRST = ("missing", "fingerprint", "categories", "fetch")
+_ROOT_FIRST = ("missing", "fingerprint", "categories", "languages", "fetch")
 """Methods that take the data root without its name."""
 
 
@@ -122,6 +124,21 @@ class _Boxed(_Stored):
         return BoxedImages(**self._ask("boxed", split=split, root=str(root), **words))
 
 
+class _Parallel(_Stored):
+    drawn: bool
+
+    def languages(self, root: Path) -> tuple[Language, ...]:
+        return tuple(Language(*words) for words in self._ask("languages", root=str(root)))
+
+    def lexicon(self, root: Path, **words: Any) -> tuple[str, ...]:
+        return tuple(self._ask("lexicon", root=str(root), **words))
+
+    def parallel(self, split: Split, *, root: Path, **words: Any) -> ParallelText:
+        found = self._ask("parallel", split=split, root=str(root), **words)
+        ways = tuple(tuple(each) for each in found["references"])
+        return ParallelText(tuple(found["sources"]), ways, tuple(found["glosses"]))
+
+
 class _Vector(_Drawn):
     def vectors(self, **words: Any) -> tuple[Tensor, Tensor, Tensor]:
         q, k, v = self._ask("vectors", **words)
@@ -176,5 +193,5 @@ def _environment(worker: Worker, number: int, actions: int, *, count: int, size:
 
 _PROXIES: dict[str, type[Any]] = {
     "fixed": _Fixed, "scripted": _Scripted, "procedural": _Procedural, "sequences": _Sequence, "control": _Control,
-    "vectors": _Vector, "boxes": _Boxed,
+    "vectors": _Vector, "boxes": _Boxed, "parallel": _Parallel,
 }  # fmt: skip

@@ -11,13 +11,14 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.data.catalogue import catalogue
-from benchmark.errors import PluginError, UsageError
+from benchmark.data.kinds import kind_of
+from benchmark.errors import DataError, PluginError, UsageError
 from benchmark.identity import ROOT, registering_from
 from benchmark.tasks import all_tracks
 
@@ -78,7 +79,7 @@ def attempt(origin: str) -> Problem | None:
     if origin in _loaded:
         return None
     module = origin.removeprefix(MODULE) if origin.startswith(MODULE) else None
-    load: Callable[[str], object] = importlib.import_module if module else _execute
+    load = _import if module else _execute
     try:
         with registering_from(origin), undone_on_error():
             load(module or origin)
@@ -88,6 +89,20 @@ def attempt(origin: str) -> Problem | None:
         return Problem(origin, _line_within(error, origin), f"called sys.exit({error.code!r})")
     _loaded.add(origin)
     return None
+
+
+def _import(module: str) -> None:
+    importlib.import_module(module)
+    _check_kinds(MODULE + module)
+
+
+def _check_kinds(origin: str) -> None:
+    for entry in catalogue:
+        try:
+            if entry.origin == origin:
+                kind_of(entry.dataset)
+        except DataError as error:
+            raise DataError(f"dataset {entry.name!r}: {error}") from None
 
 
 def _execute(path: str) -> None:
@@ -102,6 +117,7 @@ def _execute(path: str) -> None:
     sys.modules[name] = module  # dataclasses and typing look their module up by name
     try:
         spec.loader.exec_module(module)
+        _check_kinds(path)
     except BaseException:
         del sys.modules[name]
         raise

@@ -11,7 +11,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from benchmark.data.catalogue import DatasetEntry, catalogue, kind_of
+from benchmark.data.catalogue import DatasetEntry, catalogue
+from benchmark.data.kinds import kind_of
 from benchmark.errors import HeptathlonError, PluginError
 from benchmark.plugins import datasets
 from benchmark.plugins.loading import MODULE, Problem, attempt, files_of, undone_on_error

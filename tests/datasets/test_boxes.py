@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from benchmark.data.boxes.files import BoxFiles
-from benchmark.data.catalogue import catalogue, kind_of
+from benchmark.data.catalogue import catalogue
 from benchmark.data.images.image_folder import register_folders
+from benchmark.data.kinds import kind_of
 from benchmark.data.source import Source
 from benchmark.errors import DataError
 from benchmark.seeding import Draw

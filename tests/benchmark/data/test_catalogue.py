@@ -95,13 +95,6 @@ def test_they_are_listed_by_name() -> None:
     assert [each.name for each in registry] == ["a", "b", "c"]
 
 
-def test_what_is_no_dataset_is_refused() -> None:
-    registry = Catalogue()
-    with pytest.raises(DataError, match="dataset 'stub': object is neither a FixedDataset nor a ProceduralDataset nor"):
-        registry.add("stub", **WORDS)(object)
-    assert registry.entries == {}
-
-
 @pytest.mark.parametrize(
     ("images", "labels", "sentence"),
     [

@@ -16,8 +16,8 @@ from benchmark.data.catalogue import (
     ProceduralDataset,
     SequenceDataset,
     VectorDataset,
-    kind_of,
 )
+from benchmark.data.kinds import kind_of
 from benchmark.data.source import Source
 from benchmark.errors import DataError
 from tests.benchmark.data.source_stub import Drawn, Fixed, drawn_by, source

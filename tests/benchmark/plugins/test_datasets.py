@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from benchmark import plugins
-from benchmark.data.catalogue import catalogue, kind_of
+from benchmark.data.catalogue import catalogue
 from benchmark.data.control.shifts import Shift
+from benchmark.data.kinds import kind_of
 from benchmark.data.source import Source
 from benchmark.errors import DataError
 from benchmark.plugins import loading

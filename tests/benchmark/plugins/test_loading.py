@@ -82,9 +82,9 @@ BROKEN = {
         "@catalogue.add('half', title='', licence='', source='')\n"
         "class Half:\n"
         "    def draw(self): ...\n",
-        2,
+        None,
         "DataError: dataset 'half': Half is neither a FixedDataset nor a ProceduralDataset nor a ControlDataset "
-        "nor a VectorDataset nor a SequenceDataset nor a BoxDataset",
+        "nor a VectorDataset nor a SequenceDataset nor a BoxDataset nor a ParallelDataset",
     ),
 }
 
@@ -99,7 +99,8 @@ def test_a_broken_file_is_reported_and_the_others_load(write: Write, tmp_path: P
     (problem,) = plugins.load_paths([tmp_path])
     assert (problem.origin, problem.line) == (str(path), line)
     assert problem.message.startswith(message)
-    assert str(problem) == f"plug-in {path}:{line}: {problem.message}; its methods are left out"
+    where = f"{path}:{line}" if line else str(path)
+    assert str(problem) == f"plug-in {where}: {problem.message}; its methods are left out"
     assert {"first", "last"} < permuted()
     assert len([name for name in set(sys.modules) - modules if name.startswith("_heptathlon_plugin")]) == 2
 

@@ -10,7 +10,8 @@ import torch
 
 from benchmark.data.boxes import files
 from benchmark.data.boxes.boxed import BoxedImages
-from benchmark.data.catalogue import BoxDataset, kind_of
+from benchmark.data.catalogue import BoxDataset
+from benchmark.data.kinds import kind_of
 from benchmark.errors import DataError
 from tests.benchmark.data.boxes.layouts import (
     Coco,

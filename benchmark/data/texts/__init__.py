@@ -1,0 +1,1 @@
+"""Sentences beside their translations, and where they come from."""
