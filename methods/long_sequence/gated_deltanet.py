@@ -67,7 +67,9 @@ class DeltaDecoder(DecodeAttention):
 class DeltaLearner(RecallLearner):
     """What overwrites is of what came before: this one sees the past alone, in all layers."""
 
-    def __init__(self, setup: RecallSetup, *, rate: float = 1.0) -> None:
+    pace = 0.5
+
+    def __init__(self, setup: RecallSetup, *, rate: float = 30.0) -> None:
         super().__init__(setup)
         self._rate = rate
 

@@ -17,7 +17,6 @@ from benchmark.tasks.long_sequence import decode, recall
 from benchmark.tasks.long_sequence.attention.interface import DecodeAttention
 from benchmark.tasks.long_sequence.attention.recurrent import gated, gated_step
 from benchmark.tasks.long_sequence.learner import RecallLearner
-from benchmark.tasks.long_sequence.recall import RecallSetup
 from benchmark.tasks.long_sequence.setups import DecodeSetup
 from benchmark.tasks.long_sequence.transformer import Attention
 
@@ -62,15 +61,12 @@ class GatedDecoder(DecodeAttention):
 class GatedLearner(RecallLearner):
     """A gate is of what came before: this one sees the past alone, in all layers."""
 
-    def __init__(self, setup: RecallSetup, *, rate: float = 1.0) -> None:
-        super().__init__(setup)
-        self._rate = rate
+    pace = 0.5
 
     def attention(self, exercise: str, layer: int) -> Attention:
         """See `RecallLearner.attention`."""
         made = _Gated(width=self.setup.width)
         initialise(made, self.setup.generator(exercise, "gates", layer))
-        made.rate = self._rate
         return made
 
 

@@ -51,7 +51,9 @@ class LinformerLearner(RecallLearner):
     the projections.
     """
 
-    def __init__(self, setup: RecallSetup, *, rank: int = 16, rate: float = 1.0) -> None:
+    pace = 0.5
+
+    def __init__(self, setup: RecallSetup, *, rank: int = 16, rate: float = 10.0) -> None:
         super().__init__(setup)
         self._rank = rank
         self._rate = rate

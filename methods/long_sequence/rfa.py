@@ -85,7 +85,7 @@ class RandomFeatureLearner(RecallLearner):
     learned scale. Attention is smooth until it has grown: weights differ 7-fold at most while it is 1.
     """
 
-    def __init__(self, setup: RecallSetup, *, features: int = 32, pool: int = 200, rate: float = 10.0) -> None:
+    def __init__(self, setup: RecallSetup, *, features: int = 32, pool: int = 200, rate: float = 3.0) -> None:
         super().__init__(setup)
         self.rate = rate
         rng = setup.generator("pool")
@@ -105,7 +105,7 @@ class GatedLearner(RandomFeatureLearner):
     """
 
     def __init__(
-        self, setup: RecallSetup, *, features: int = 32, pool: int = 200, rate: float = 10.0, bias: float = 3.0
+        self, setup: RecallSetup, *, features: int = 32, pool: int = 200, rate: float = 3.0, bias: float = 3.0
     ) -> None:
         super().__init__(setup, features=features, pool=pool, rate=rate)
         self._bias = bias

@@ -20,9 +20,10 @@ Rules of `recall`
   Every token may attend to all tokens; a method which by its nature sees the past alone, as a gate does, does so here:
   for the last token that is everything.
   The setup fixes all but the attention: sizes, initial weights, number of steps, batch size, the highest learning rate;
-  the harness the optimiser and its schedule (learner.py), a method may only name another rate
-  for its attention's own parameters. Features of one token are four times a head's dimensions, also where two make up
-  one row; what compresses or cuts the length keeps 16 tokens. `blind` has the mean of all values, and is a bound.
+  the harness the optimiser and its schedule (learner.py). A method may only name another rate, of five that were tried
+  for each (docs/tuning/recall.md), and one for its attention's own parameters. Features of one token are four times a
+  head's dimensions, also where two make up one row; what compresses or cuts the length keeps 16 tokens. `blind` has the
+  mean of all values, and is a bound.
   The judge hands out minibatches in an order that is the same for all methods, and asks for `classify` in between and
   at the end; labels of test sequences stay with the judge. Drawn sequences are new in every minibatch, those of the
   tests from a seed that the contestant cannot derive; images are some thousand, shown in shuffled order until the steps

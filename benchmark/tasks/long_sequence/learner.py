@@ -25,8 +25,11 @@ _SCORED = 100  # sequences at once
 class RecallLearner(ABC):
     """AdamW on the mean cross-entropy; a method says which attention.
 
-    Attributes: setup; model; optimizer; step (number of the next) and steps (in all) of the present exercise.
+    Attributes: setup; model; optimizer; step (number of the next) and steps (in all) of the present exercise; pace, the
+    method's highest learning rate over the setup's.
     """
+
+    pace = 1.0
 
     def __init__(self, setup: RecallSetup) -> None:
         self.setup = setup
@@ -40,7 +43,8 @@ class RecallLearner(ABC):
         self.model: SequenceClassifier = self.setup.model(exercise, lambda layer: self.attention(exercise, layer))
         rates: dict[float, list[nn.Parameter]] = {}
         for module in self.model.modules():
-            rates.setdefault(getattr(module, "rate", 1.0), []).extend(module.parameters(recurse=False))
+            rate = self.pace * getattr(module, "rate", 1.0)
+            rates.setdefault(rate, []).extend(module.parameters(recurse=False))
         groups = [{"params": parameters, "rate": rate} for rate, parameters in rates.items() if parameters]
         self.optimizer = torch.optim.AdamW(groups, betas=BETAS, weight_decay=WEIGHT_DECAY, fused=True)
         self.step, self.steps = 0, self.setup.steps_of(exercise)

@@ -210,7 +210,7 @@ _QUERY_SIZES, _PLACE_SIZES = (1.0, 0.5), (0.2, 1.0)
 
 def _budget(data: str, *, seconds: float, **sizes: Any) -> RecallBudget:
     defaults: dict[str, Any] = {
-        "width": 32, "heads": 2, "layers": 1, "batch_size": 32, "learning_rate": 1e-2, "levels": 16,
+        "width": 32, "heads": 2, "layers": 1, "batch_size": 32, "learning_rate": 2e-2, "levels": 16,
         "query_sizes": _QUERY_SIZES, "place_sizes": _PLACE_SIZES,
     }  # fmt: skip
     return RecallBudget(data, seconds, **(defaults | sizes))

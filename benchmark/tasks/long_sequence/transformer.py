@@ -14,7 +14,7 @@ from benchmark.learning.models.weights import initialise
 class Attention(nn.Module, ABC):
     """What a layer does with the queries, keys and values of its heads.
 
-    rate: the learning rate of its own parameters over that of all others.
+    rate: the learning rate of its own parameters, not of its modules', over that of all others.
     """
 
     rate = 1.0
