@@ -55,17 +55,17 @@ FAMILIES = {
 LOW = 0.1
 LANGUAGES = {
     "Vela": Grammar("Velic", "SVO", 0.95, 1, articles=True),
-    "Velor": Grammar("Velic", "SVO", 0.85, LOW, (("p", "f"), ("[aeio]$", "")), adjective_first=False),
-    "Vinu": Grammar("Velic", "VSO", 0.75, 1, (("k", "h"), ("e", "i"), ("s", "sh")), agreement=True),
+    "Velor": Grammar("Velic", "SVO", 0.9, LOW, (("p", "f"),), adjective_first=False),
+    "Vinu": Grammar("Velic", "VSO", 0.8, 1, (("k", "h"), ("e", "i")), agreement=True),
     "Dhur": Grammar("Dhuran", "SOV", 0.95, 1, case=True),
-    "Durat": Grammar("Dhuran", "SOV", 0.85, LOW, (("h", ""), ("b", "p")), case=True, agreement=True),
-    "Zoran": Grammar("Dhuran", "free", 0.75, 1, (("d", "t"), ("u", "o")), adjective_first=False, case=True),
+    "Durat": Grammar("Dhuran", "SOV", 0.9, LOW, (("b", "p"),), case=True, agreement=True),
+    "Zoran": Grammar("Dhuran", "free", 0.8, 1, (("d", "t"), ("u", "o")), adjective_first=False, case=True),
     "Quis": Grammar("Quisk", "VSO", 0.95, 1, articles=True, agreement=True),
-    "Kisku": Grammar("Quisk", "VSO", 0.85, LOW, (("q", "k"), ("x", "s"))),
-    "Cuyen": Grammar("Quisk", "SOV", 0.75, 1, (("t", "d"), ("y", "i"), ("[eiu]$", "")), case=True),
+    "Kisku": Grammar("Quisk", "VSO", 0.9, LOW, (("x", "s"),)),
+    "Cuyen": Grammar("Quisk", "SOV", 0.8, 1, (("t", "d"), ("[eiu]$", "")), case=True),
     "Mabo": Grammar("Mabo", "SVO", 0.95, 1, adjective_first=False),
-    "Pafu": Grammar("Mabo", "free", 0.85, LOW, (("b", "p"), ("m", "f")), case=True),
-    "Wale": Grammar("Mabo", "SVO", 0.75, 1, (("h", ""), ("o", "u"), ("n", "ng")), articles=True, agreement=True),
+    "Pafu": Grammar("Mabo", "free", 0.9, LOW, (("b", "p"),), case=True),
+    "Wale": Grammar("Mabo", "SVO", 0.8, 1, (("h", ""), ("o", "u")), articles=True, agreement=True),
 }
 
 

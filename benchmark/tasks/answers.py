@@ -102,6 +102,17 @@ class Several:
         return [self.form.read(one, call) for one in answer]
 
 
+class Maybe:
+    """A reply of one form, or None from a method that has nothing to say."""
+
+    def __init__(self, form: Reply) -> None:
+        self.form = form
+
+    def read(self, answer: Any, call: str) -> Any:
+        """See `Reply.read`."""
+        return None if answer is None else self.form.read(answer, call)
+
+
 def wrong(call: str, what: str) -> ContestantError:
     """The error of a call whose answer does not do: "forward() gives ..."."""
     return ContestantError("invalid_output", f"{call}() {what}")

@@ -17,6 +17,7 @@ from reports.drawing.palette import styles
 from reports.studio.painter import Drawn
 from reports.tables import formatting
 from reports.tables.board import Board, board
+from reports.tables.sentences import Sentences, sentences
 
 _ARXIV = re.compile(r"arXiv:([\w.-]+/\d{7}|\d{4}\.\d{4,5})(v\d+)?\Z")
 
@@ -32,6 +33,7 @@ class TrackView:
     board: Board
     figures: Sequence[Drawn]
     colours: Mapping[str, str]
+    sentences: Sentences | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _device(
             board=board(table),
             figures=figures.get((slug, table.track, table.tier), ()),
             colours=colours,
+            sentences=sentences(table),
         )
         for table in tables
     ]

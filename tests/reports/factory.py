@@ -17,6 +17,7 @@ UNITS = {
     "accuracy_5_shot": ("%", True),
     "mild_return": ("%", True),
     "clean_return": ("%", True),
+    "bleu": ("BLEU", True),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 import reports
 from benchmark.results.store import Scan
 from tests.reports.factory import record
+from tests.reports.figures.forgetting.translation_records import translated
 
 pytestmark = pytest.mark.usefixtures("light_figures")
 
@@ -107,3 +108,14 @@ def test_failures_of_a_method_are_listed_with_their_output(out: Path) -> None:
     _, text = page(Scan((detailed,), ()), out)
     assert "it broke" in text
     assert "Traceback: line 1" in text
+
+
+def test_sentences_stand_beside_their_translations(out: Path) -> None:
+    records = [translated(method, seed) for method in ("sum", "gradvac") for seed in range(2)]
+    _, text = page(Scan(records, []), out)
+    assert text.count('<table class="speech">') == 3
+    assert "dogs &lt;run&gt;" in text
+    assert '<td>tuli va<div class="quiet">dog-PL run</div></td>' in text
+    assert text.count('<td class="right">kato sop</td>') == 2
+    _, other = page(Scan([record()], []), out)
+    assert "speech" not in other.replace(".speech", "")

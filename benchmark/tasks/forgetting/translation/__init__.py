@@ -1,0 +1,1 @@
+"""The small Transformer of `forgetting.multilingual`, and what its methods share."""
