@@ -14,9 +14,9 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
+from benchmark.tasks.forgetting.translation.interface import MultilingualSetup
 from benchmark.tasks.forgetting.translation.learner import Batch, PerTaskLearner, per_task
 from benchmark.tasks.forgetting.translation.network import BEGIN, END, PAD
-from benchmark.tasks.forgetting.translation.rules import MultilingualSetup
 from benchmark.throughput import plugged
 
 TRACK = "forgetting.multilingual"

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from benchmark.tasks.forgetting import multilingual
 from benchmark.tasks.forgetting.translation.gram import SHORTEST
+from benchmark.tasks.forgetting.translation.interface import MultilingualSetup
 from benchmark.tasks.forgetting.translation.learner import PerTaskLearner
-from benchmark.tasks.forgetting.translation.rules import MultilingualSetup
 
 
 @multilingual.track.method("cagrad", role="baseline", paper="arXiv:2110.14048", tiers=("smoke", "standard"))

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from benchmark.tasks.forgetting import multilingual
 from benchmark.tasks.forgetting.translation.gram import corrected, orders
+from benchmark.tasks.forgetting.translation.interface import MultilingualSetup
 from benchmark.tasks.forgetting.translation.learner import PerTaskLearner, by_layer
-from benchmark.tasks.forgetting.translation.rules import MultilingualSetup
 
 
 class Vaccine(PerTaskLearner):

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from benchmark.tasks.forgetting import multilingual
+from benchmark.tasks.forgetting.translation.interface import MultilingualSetup
 from benchmark.tasks.forgetting.translation.learner import Batch, MultitaskLearner
-from benchmark.tasks.forgetting.translation.rules import MultilingualSetup
 
 
 @multilingual.track.method("temperature", role="baseline", paper="arXiv:1907.05019")

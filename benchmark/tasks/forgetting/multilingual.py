@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from benchmark.results.job import Tier
-from benchmark.tasks.forgetting.translation.rules import (
+from benchmark.tasks.forgetting.translation.interface import (
     METRICS,
     MultilingualBudget,
     MultilingualLearner,
-    MultilingualRules,
     MultilingualSetup,
 )
+from benchmark.tasks.forgetting.translation.rules import MultilingualRules
 from benchmark.tasks.track import Track
 
 

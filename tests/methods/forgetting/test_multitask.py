@@ -10,9 +10,9 @@ from torch import Tensor
 
 from benchmark.tasks import find_track
 from benchmark.tasks.forgetting.translation.gram import corrected, cosines, orders
+from benchmark.tasks.forgetting.translation.interface import MultilingualSetup
 from benchmark.tasks.forgetting.translation.learner import by_layer, per_task
 from benchmark.tasks.forgetting.translation.network import BEGIN, END, PAD
-from benchmark.tasks.forgetting.translation.rules import MultilingualSetup
 
 M, LENGTH = 3, 8
 SETUP = MultilingualSetup(

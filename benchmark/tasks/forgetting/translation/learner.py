@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from benchmark.tasks.forgetting.translation.interface import MultilingualSetup
 from benchmark.tasks.forgetting.translation.network import PAD, Translator
-from benchmark.tasks.forgetting.translation.rules import MultilingualSetup
 
 WARM_UP = 0.4
 """Of all steps: the learning rate rises linearly, and falls linearly to 0 from there. Of 0.1, 0.25, 0.4 and 0.5 tried

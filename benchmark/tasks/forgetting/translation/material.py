@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,11 +13,9 @@ from benchmark.data.texts.parallel import Language, ParallelSource, ParallelText
 from benchmark.errors import DataError
 from benchmark.seeding import Draw
 from benchmark.tasks.forgetting.translation import scoring
+from benchmark.tasks.forgetting.translation.interface import MultilingualBudget
 from benchmark.tasks.forgetting.translation.network import Shape
 from benchmark.tasks.forgetting.translation.tokens import Tokens
-
-if TYPE_CHECKING:
-    from benchmark.tasks.forgetting.translation.rules import MultilingualBudget
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,9 +20,9 @@ from benchmark.machine.meters import Clock
 from benchmark.results.job import Tier
 from benchmark.seeding import Draw
 from benchmark.tasks.forgetting.multilingual import track
+from benchmark.tasks.forgetting.translation.interface import MultilingualBudget
 from benchmark.tasks.forgetting.translation.material import Material
 from benchmark.tasks.forgetting.translation.network import END, PAD
-from benchmark.tasks.forgetting.translation.rules import MultilingualBudget
 from benchmark.tasks.rules import Outcome
 from tests.benchmark.tasks.contestant_stub import StubContestant
 
