@@ -144,10 +144,10 @@ class Languages:
     source="grammars and sound changes in datasets/languages.py",
 )
 class SmallLanguages(Languages):
-    """Of a clause each, with ten nouns."""
+    """Of a clause each, with eight nouns."""
 
     def __init__(self) -> None:
-        super().__init__(count=6, nouns=10, clauses=1)
+        super().__init__(count=6, nouns=8, clauses=1)
 
 
 @catalogue.add(

@@ -78,7 +78,7 @@ class WholeModelGradVac(GradVac):
         return (gradients @ gradients.T).double().unsqueeze(0)
 
 
-@multilingual.track.method("gradvac-fixed", paper="arXiv:2010.05874")
+@multilingual.track.method("gradvac-fixed", paper="arXiv:2010.05874", tiers=("smoke", "standard"))
 class FixedGradVac(Vaccine):
     """target: of all pairs and layers, for good (tuned)."""
 

@@ -1,5 +1,5 @@
 """IMTL-G. Liu, Li, Kuang, Xue, Chen, Yang, Liao, Zhang: Towards Impartial Multi-task Learning, ICLR 2021,
-https://openreview.net/forum?id=IMPnRXEWpvr.
+OpenReview IMPnRXEWpvr.
 
 The one combination of the gradients, with weights that sum to 1, whose projection onto every task's direction is
 equally long (section 3.1, equation 4): no task is preferred for the length of its gradient.
@@ -15,9 +15,7 @@ from benchmark.tasks.forgetting.translation.gram import SHORTEST
 from benchmark.tasks.forgetting.translation.learner import PerTaskLearner
 
 
-@multilingual.track.method(
-    "imtl", role="baseline", paper="https://openreview.net/forum?id=IMPnRXEWpvr", tiers=("smoke", "standard")
-)
+@multilingual.track.method("imtl", role="baseline", paper="OpenReview IMPnRXEWpvr", tiers=("smoke", "standard"))
 class Imtl(PerTaskLearner):
     """Gradients of one network that all tasks share as a whole."""
 

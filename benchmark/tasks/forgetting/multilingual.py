@@ -34,8 +34,8 @@ track: Track[MultilingualLearner] = Track(
             looks=2, probe=2,
         ),
         Tier.QUICK: _budget(
-            "languages-small", seconds=2.2, train=600, test=60, vocabulary=600, width=64, steps=320, batch_size=4,
-            looks=5, probe=96,
+            "languages-small", seconds=2.2, train=600, test=60, vocabulary=500, width=64, steps=260, batch_size=4,
+            looks=5, probe=48,
         ),
         Tier.STANDARD: _budget(
             "languages", seconds=200, train=3000, test=200, vocabulary=2000, width=64, layers=2, steps=1500,

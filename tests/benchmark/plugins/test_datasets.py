@@ -14,6 +14,7 @@ from benchmark.data.catalogue import catalogue
 from benchmark.data.control.shifts import Shift
 from benchmark.data.kinds import kind_of
 from benchmark.data.source import Source
+from benchmark.data.texts.parallel import ParallelSource
 from benchmark.errors import DataError
 from benchmark.plugins import loading
 from benchmark.seeding import Draw
@@ -154,3 +155,23 @@ def test_it_is_not_in_this_process(write: Write) -> None:
     text += TEXT[TEXT.index('@catalogue.add("dots"') : TEXT.index('@catalogue.add("files"')]
     assert plugins.read_paths([write("data.py", text.replace('return "1"', "return str(os.getpid())"))]) == []
     assert Source.of(catalogue.find("dots")).fingerprint() != f"dots:{os.getpid()}"
+
+
+def test_parallel_text_speaks_as_ours_does(write: Write, tmp_path: Path) -> None:
+    ours = (loading.bundled("datasets") / "languages.py").read_text()
+    path = write(
+        "mine.py", ours.replace('    "languages-small",', '    "mine",').replace('    "languages",', '    "more",')
+    )
+    assert plugins.read_paths([path]) == []
+    one, other = (
+        ParallelSource(Source.of(catalogue.find(name)), Draw("t", 3, "s", "cpu"))
+        for name in ("languages-small", "mine")
+    )
+    assert kind_of(other.source.entry.dataset) == "parallel"
+    assert other.source.drawn
+    assert other.source.fingerprint().removeprefix("mine") == one.source.fingerprint().removeprefix("languages-small")
+    assert other.languages() == one.languages()
+    assert other.lexicon(4) == one.lexicon(4)
+    assert other.text("test", 5, 7) == one.text("test", 5, 7)
+    with pytest.raises(DataError, match="say how many sentences"):
+        other.text("train", 0, None)

@@ -37,6 +37,14 @@ def test_gpm_forgets_less_and_ends_higher_on_glyphs(track):
     assert metric("BWT", gpm) - metric("BWT", finetune) >= 4
 
 
+def test_gradients_of_related_languages_are_more_alike():
+    """What Gradient Vaccine begins with (arXiv:2010.05874, section 2), whatever becomes of its claim."""
+    for seed in (0, 1):
+        record = contest("forgetting.multilingual", "sum", "quick", seed=seed)
+        assert metric("cosine_within", [record]) > metric("cosine_across", [record]) + 0.01
+        assert metric("distance_correlation", [record]) < 0
+
+
 @pytest.mark.real_data
 def test_gpm_beats_finetuning_on_permuted_mnist(real_data):
     """At a third of the size: ACC at least 4 points higher, |BWT| at most 3 points."""

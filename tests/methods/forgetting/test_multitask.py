@@ -135,7 +135,7 @@ def test_at_first_the_vaccine_is_pcgrad_in_each_group(name: str) -> None:
 def test_averages_move_after_the_comparison_and_whether_or_not_it_bit() -> None:
     method = begun("gradvac", beta=0.25)
     alike = gradients(method).abs()
-    met = cosines(by_layer(method.network, alike))
+    met = cosines(by_layer(method.network, alike).double())
     others = ~torch.eye(M, dtype=torch.bool)
     method.combined(alike, torch.ones(M))
     torch.testing.assert_close(method.targets[:, others], 0.25 * met[:, others])

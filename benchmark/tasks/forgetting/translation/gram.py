@@ -3,11 +3,12 @@
 A task's corrected gradient is a combination of all tasks' gradients, p_i = sum_k C[i, k] g_k. What corrections ask for,
 inner products and lengths, follows from C and the Gram matrix Q = G G^T: so they cost m^3 numbers for m tasks, and the
 gradients themselves, which are long, are read twice, for Q and for the sum. All is done at once for every group of
-weights that is corrected by itself, and for every i, in float64.
+weights that is corrected by itself, and for every i, in float64; with numpy, as numbers are few and turns many.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,23 +43,25 @@ def corrected(gram: Tensor, order: Tensor, targets: Tensor) -> tuple[Tensor, Ten
     which is the paper's formula multiplied out, has no division by a sine, and for a target t of 0 is PCGrad's
     projection to the last bit.
     """
-    gram = gram.double()
-    groups, m, _ = gram.shape
-    targets = targets.double().clamp(-LIMIT, LIMIT)
-    made = torch.eye(m, dtype=torch.float64, device=gram.device).expand(groups, m, m).clone()
-    met = torch.eye(m, dtype=torch.float64, device=gram.device).expand(groups, m, m).clone()
-    squares = gram.diagonal(dim1=1, dim2=2)
-    rows = torch.arange(m, device=gram.device)
-    for j in order.to(gram.device).T:
-        products = made @ gram
-        dot = products[:, rows, j]
-        own = (products * made).sum(2).clamp(min=0)
-        other = squares[:, j]
-        target = targets[:, rows, j]
-        lengths = (own * other).sqrt()
+    q, wanted, others = (each.detach().cpu().numpy() for each in (gram.double(), targets.double(), order))
+    groups, m, _ = q.shape
+    rows = np.arange(m)[:, None]
+    squares = q[:, rows[:, 0], rows[:, 0]].clip(min=0)
+    square, target = squares[:, others], wanted[:, rows, others].clip(-LIMIT, LIMIT)
+    tangent = target / np.sqrt(1 - target**2)
+    made = np.broadcast_to(np.eye(m), (groups, m, m)).copy()
+    met = made.copy()
+    products, own = q.copy(), squares.copy()  # of every p with all gradients, and with itself
+    for turn in range(m - 1):
+        j, other = others[:, turn], square[:, :, turn]
+        dot, both = products[:, rows[:, 0], j], own * other
         long = (own > SHORTEST**2) & (other > SHORTEST**2)
-        across = (own * other - dot.square()).clamp(min=0)
-        weight = (target * (across / (1 - target.square())).sqrt() - dot) / other.clamp(min=SHORTEST**2)
-        made[:, rows, j] += torch.where(long & (dot < target * lengths), weight, 0.0)
-        met[:, rows, j] = torch.where(long, dot / lengths.clamp(min=SHORTEST**2), 0.0).clamp(-1, 1)
-    return made, met
+        divisor = np.where(long, other, 1.0)
+        length = np.sqrt(both)
+        weight = (tangent[:, :, turn] * np.sqrt((both - dot**2).clip(min=0)) - dot) / divisor
+        weight = np.where(long & (dot < target[:, :, turn] * length), weight, 0.0)
+        met[:, rows[:, 0], j] = np.where(long, dot, 0.0) / np.where(long, length, 1.0)
+        made[:, rows[:, 0], j] += weight
+        products += weight[:, :, None] * q[:, j]
+        own = (own + weight * (2 * dot + weight * other)).clip(min=0)
+    return torch.from_numpy(made).to(gram.device), torch.from_numpy(met.clip(-1, 1)).to(gram.device)

@@ -164,9 +164,8 @@ def per_task(network: Translator, weights: Tensor, batch: Batch) -> tuple[Tensor
 
 
 def by_layer(network: Translator, gradients: Tensor) -> Tensor:
-    """Inner products (layers, m, m) float64 of gradients (m, weights), layer by layer."""
-    parts = gradients.double().split(network.sizes, dim=1)
-    return torch.stack([part @ part.T for part in parts])
+    """Inner products (layers, m, m) of gradients (m, weights), layer by layer."""
+    return torch.stack([part @ part.T for part in gradients.split(network.sizes, dim=1)])
 
 
 def _in_one(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

@@ -134,22 +134,29 @@ def _seen(looks: list[Tensor], sizes: MultilingualBudget, data: Material) -> tup
         [data.languages[a].family == data.languages[b].family for a, b in itertools.combinations(range(m), 2)]
     )
     whole = torch.stack([cosines(look.double().sum(0, keepdim=True))[0] for look in looks])[:, one, other]
-    layers = torch.stack([cosines(look.double()) for look in looks])[..., one, other].mean(0)
+    layers = torch.stack([cosines(look.double()) for look in looks])[..., one, other]
+    places = torch.cartesian_prod(*(torch.arange(size) for size in layers.shape)).T  # of look, layer and pair
+    steps = torch.tensor(sizes.look_steps)
     mean, negative = whole.mean(0), 100 * (whole < 0).double().mean(1)
     metrics = {CONFLICTS.name: CONFLICTS.value(float(negative.mean()), raw=negative.tolist(), per="look")}
     curves: dict[str, Any] = {
         "looks": {
-            "step": [float(step) for step in sizes.look_steps],
+            "step": steps.double().tolist(),
             "conflicts": negative.tolist(),
         },
-        "pairs": {"one": one.tolist(), "other": other.tolist(), "cosine": mean.tolist()},
-        "layers": {"layer": [float(place) for place in range(len(layers))]},
+        "pairs": {"one": one.double().tolist(), "other": other.double().tolist(), "cosine": mean.tolist()},
+        "cosines": {
+            "step": steps[places[0]].double().tolist(),
+            "layer": places[1].double().tolist(),
+            "one": one[places[2]].double().tolist(),
+            "other": other[places[2]].double().tolist(),
+            "cosine": layers.flatten().tolist(),
+        },
     }
     for metric, word, chosen in ((WITHIN, "within", same), (ACROSS, "across", ~same)):
         if bool(chosen.any()):
             metrics[metric.name] = metric.value(float(mean[chosen].mean()), raw=mean[chosen].tolist(), per="pair")
             curves["looks"][word] = whole[:, chosen].mean(1).tolist()
-            curves["layers"][word] = layers[:, chosen].mean(1).tolist()
     if data.distances is not None:
         far = torch.tensor(data.distances)[one, other]
         curves["pairs"]["distance"] = far.tolist()

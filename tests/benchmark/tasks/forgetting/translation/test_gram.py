@@ -74,10 +74,12 @@ class TestAgainstVectors:
         """Both on inner products: PCGrad's step as its authors write it, - (p g) / |g|^2."""
         gram, order = gram_of(vectors(m, seed=seed))[0], order_of(m, seed)
         rows = torch.arange(m)
-        expected = torch.eye(m, dtype=torch.float64)
+        expected, products = torch.eye(m, dtype=torch.float64), gram.clone()
         for j in order.T:
-            dot = (expected @ gram)[rows, j]
-            expected[rows, j] += torch.where(dot < 0, -dot / gram.diagonal()[j], 0.0)
+            dot = products[rows, j]
+            weight = torch.where(dot < 0, -dot / gram.diagonal()[j], 0.0)
+            expected[rows, j] += weight
+            products += weight.unsqueeze(1) * gram[j]
         made, _ = corrected(gram.unsqueeze(0), order, torch.zeros(1, m, m))
         assert torch.equal(made[0], expected)
 

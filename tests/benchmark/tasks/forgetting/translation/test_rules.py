@@ -117,8 +117,11 @@ def test_cosines_are_of_the_whole_network_and_by_family() -> None:
     assert values["cosine_across"] == pytest.approx(-0.2)
     assert values["conflicts"] == pytest.approx(100 * 9 / 15)
     assert values["distance_correlation"] < -0.5
-    assert outcome.curves["layers"]["within"][0] == pytest.approx(0.5)
-    assert outcome.curves["layers"]["within"][1:] == [0.0] * (len(data.layers) - 1)
+    rows = list(zip(*outcome.curves["cosines"].values(), strict=True))
+    assert len(rows) == 2 * len(data.layers) * 15
+    for step, layer, a, b, cosine in rows:
+        assert step in (4, 8)
+        assert cosine == pytest.approx(0.0 if layer else float(gram[int(a), int(b)]))
     assert len(outcome.curves["pairs"]["cosine"]) == len(outcome.curves["pairs"]["distance"]) == 15
     assert outcome.curves["looks"]["step"] == [4.0, 8.0]
 
