@@ -38,8 +38,8 @@ track: Track[MultilingualLearner] = Track(
             looks=5, probe=48,
         ),
         Tier.STANDARD: _budget(
-            "languages", seconds=200, train=3000, test=200, vocabulary=2000, width=64, layers=2, steps=1500,
-            batch_size=6, learning_rate=3e-3, looks=7, probe=48,
+            "languages", seconds=70, train=3000, test=200, vocabulary=2000, width=64, layers=2, steps=700,
+            batch_size=6, learning_rate=6e-3, looks=6, probe=48,
         ),
     },
 )  # fmt: skip
