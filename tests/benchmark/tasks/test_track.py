@@ -143,7 +143,8 @@ class TestTasks:
             assert all(call.__doc__ for name, call in vars(track.protocol).items() if not name.startswith("_"))
 
     def test_by_name(self) -> None:
-        assert find_task("forgetting").tracks == (find_track("forgetting.permuted"), find_track("forgetting.split"))
+        names = ("permuted", "split", "multilingual")
+        assert find_task("forgetting").tracks == tuple(find_track(f"forgetting.{name}") for name in names)
         with pytest.raises(UnknownNameError, match=r"no task 'xyz'; known: .*forgetting"):
             find_task("xyz")
         with pytest.raises(UnknownNameError, match=r"no track '.*permutd'; did you mean 'forgetting.permuted'"):

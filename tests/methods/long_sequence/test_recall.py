@@ -125,10 +125,17 @@ class TestLearning:
         method = trained("rfa-gate")
         assert isinstance(method, RecallLearner)
         groups = {group["rate"]: group for group in method.optimizer.param_groups}
-        assert [tuple(parameter.shape) for parameter in groups[10.0]["params"]] == [(HEADS, 1, DIM)]
-        assert groups[10.0]["lr"] == pytest.approx(10 * groups[1.0]["lr"])
+        assert [tuple(parameter.shape) for parameter in groups[3.0]["params"]] == [(HEADS, 1, DIM)]
+        assert groups[3.0]["lr"] == pytest.approx(3 * groups[1.0]["lr"])
         count = sum(len(group["params"]) for group in groups.values())
         assert count == len(list(method.model.parameters()))
+
+    def test_a_method_may_train_at_its_own_pace(self) -> None:
+        slow, usual = trained("gla"), trained("softmax")
+        assert isinstance(slow, RecallLearner)
+        assert isinstance(usual, RecallLearner)
+        rates = [method.optimizer.param_groups[0]["lr"] for method in (slow, usual)]
+        assert rates[0] == pytest.approx(0.5 * rates[1])
 
 
 class TestAttentions:
