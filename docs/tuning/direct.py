@@ -1,8 +1,13 @@
-"""A contestant without a process, for sweeps that nobody cheats in."""
+"""A contestant without a process, for sweeps that nobody cheats in, and its judging."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from benchmark.machine.meters import Clock
+from benchmark.seeding import Draw
+from benchmark.tasks.rules import Outcome
+from benchmark.tasks.track import Track
 
 
 class Direct:
@@ -20,3 +25,12 @@ class Direct:
     def seconds(self, phase: str) -> float:
         """See `Contestant.seconds`; nobody asks."""
         return 1.0
+
+
+def judged(track: Track[Any], method: str, sizes: Any, source: Any, seed: int, options: dict[str, float]) -> Outcome:
+    """What judging a method gives at these sizes, with data from `source`."""
+    data = track.rules.prepare(sizes, source, Draw(track.name, seed, "local", "cpu"))
+    setup = track.setup(seed=seed, track=track.name, device_name="cpu", **track.rules.tell(sizes, data))
+    contestant: Any = Direct(track.classes[method](setup, **options))
+    outcome: Outcome = track.rules.judge(contestant, sizes, data, Clock())
+    return outcome

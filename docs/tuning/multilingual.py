@@ -11,14 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from direct import Direct
+from direct import judged
 
 from benchmark import plugins
 from benchmark.data.catalogue import catalogue
 from benchmark.data.source import Source
-from benchmark.machine.meters import Clock
 from benchmark.results.job import Tier
-from benchmark.seeding import Draw
 from benchmark.tasks.forgetting.multilingual import track
 
 SEEDS = (100, 101, 102)
@@ -34,11 +32,7 @@ OPTIONS: dict[str, dict[str, tuple[float, ...]]] = {
 def run(method: str, seed: int, *, options: dict[str, float], **changed: Any) -> list[float]:
     """BLEU of all languages, and of those with few sentences."""
     sizes: Any = replace(track.tiers[Tier.QUICK], looks=1, probe=1, **changed)
-    draw = Draw(track.name, seed, "local", "cpu")
-    data = track.rules.prepare(sizes, Source.of(catalogue.find(sizes.data)), draw)
-    setup = track.setup(seed=seed, track=track.name, device_name="cpu", **track.rules.tell(sizes, data))
-    contestant: Any = Direct(track.classes[method](setup, **options))
-    metrics = track.rules.judge(contestant, sizes, data, Clock()).metrics
+    metrics = judged(track, method, sizes, Source.of(catalogue.find(sizes.data)), seed, options).metrics
     return [metrics[name].value for name in ("bleu", "low_resource_bleu")]
 
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from direct import Direct
+from direct import judged
 
 from benchmark import plugins
 from benchmark.data.catalogue import LabelledImages, catalogue
 from benchmark.data.source import Source
-from benchmark.machine.meters import Clock
 from benchmark.results.job import Tier
 from benchmark.seeding import Draw
 from benchmark.tasks.long_sequence.recall import RecallBudget, track
@@ -60,12 +59,8 @@ def run(method: str, seed: int, *, options: dict[str, float], **changed: Any) ->
     """Accuracies (%): in all, of recall, of pixels."""
     sizes: Any = replace(track.tiers[Tier.QUICK], **changed)
     assert isinstance(sizes, RecallBudget)
-    draw = Draw(track.name, seed, "local", "cpu")
     source: Any = HeldOut(Source.of(catalogue.find(sizes.data)), sizes.images or 0, sizes.test // 10)
-    data = track.rules.prepare(sizes, source, draw)
-    setup = track.setup(seed=seed, track=track.name, device_name="cpu", **track.rules.tell(sizes, data))
-    contestant: Any = Direct(track.classes[method](setup, **options))
-    metrics = track.rules.judge(contestant, sizes, data, Clock()).metrics
+    metrics = judged(track, method, sizes, source, seed, options).metrics
     return [metrics[name].value for name in ("accuracy", "recall_accuracy", "pixels_accuracy")]
 
 

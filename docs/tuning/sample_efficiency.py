@@ -6,20 +6,17 @@ Seeds 100 and up, whose samples no reported seed sees. Ten minutes on one core.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import torch
-from direct import Direct
+from direct import judged
 
 from benchmark import plugins
 from benchmark.data.catalogue import catalogue
 from benchmark.data.source import Source
-from benchmark.machine.meters import Clock
 from benchmark.results.job import Tier
-from benchmark.seeding import Draw
 from benchmark.tasks.sample_efficiency.architecture import track
-from benchmark.tasks.sample_efficiency.rules import ArchitectureBudget, LearnerSetup
+from benchmark.tasks.sample_efficiency.rules import ArchitectureBudget
 from benchmark.tasks.sample_efficiency.search import AT_LEAST
 
 SEEDS = (100, 101)
@@ -39,10 +36,7 @@ def run(method: str, options: dict[str, float], seed: int) -> list[tuple[str, fl
     """(setting, samples, bound) at each dimension of each setting."""
     sizes: Any = track.tiers[Tier.QUICK]
     assert isinstance(sizes, ArchitectureBudget)
-    data = track.rules.prepare(sizes, Source.of(catalogue.find(sizes.data)), Draw(track.name, seed, "local", "cpu"))
-    setup = LearnerSetup(seed=seed, track=track.name, device_name="cpu", batch_size=sizes.batch_size)
-    contestant: Any = Direct(track.classes[method](setup, **options))
-    outcome = track.rules.judge(contestant, replace(sizes), data, Clock())
+    outcome = judged(track, method, sizes, Source.of(catalogue.find(sizes.data)), seed, options)
     rows = zip(*(outcome.curves["samples"][name] for name in ("setting", "samples", "bound")), strict=True)
     return [(outcome.names["setting"][int(setting)], samples, bound) for setting, samples, bound in rows]
 

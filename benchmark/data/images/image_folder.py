@@ -6,15 +6,15 @@ are brought to one size, and to RGB unless every one of them is greyscale. They 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.data.cache import content_hash
-from benchmark.data.catalogue import Catalogue, DatasetEntry, LabelledImages, Split
+from benchmark.data.catalogue import Catalogue, LabelledImages, Split
 from benchmark.data.images.decoding import decoded, image_at, load
 from benchmark.data.images.listing import SPLITS, Listing, has_layout, listed, opened
+from benchmark.data.own_folders import register
 from benchmark.errors import DataError
 
 if TYPE_CHECKING:
@@ -76,25 +76,15 @@ class ImageFolder:
 
 
 def register_folders(root: Path, catalogue: Catalogue) -> None:
-    """Register each image folder or zip below `root` under its name, in lower case with "-" for other characters.
-
-    A name that is taken is left alone, and a plug-in that comes later may take the name of a folder.
-    """
-    if not root.is_dir():
-        return
-    for path in sorted(root.iterdir()):
-        name = re.sub(r"[^a-z0-9_-]+", "-", path.name.removesuffix(".zip").lower()).strip("-")
-        if not name or path.name.startswith(".") or name in catalogue.entries or not has_layout(path):
-            continue
-        catalogue.entries[name] = DatasetEntry(
-            name,
-            title=f"{path.name}, the user's image folder",
-            licence="the user's own; not known",
-            source=str(path),
-            dataset=ImageFolder((path.name,)),
-            origin=__file__,
-            gives_way=True,
-        )
+    """Register each image folder or zip below `root` under its name."""
+    register(
+        root,
+        catalogue,
+        has_layout=has_layout,
+        make=lambda name: ImageFolder((name,)),
+        what="image folder",
+        origin=__file__,
+    )
 
 
 def _decode(listing: Listing, split: Split, *, size: int | None) -> NDArray[np.uint8]:

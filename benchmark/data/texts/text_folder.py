@@ -6,13 +6,13 @@ there, has lines "<language> <family>"; a language that it does not name is a fa
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
 from benchmark.data.cache import content_hash
-from benchmark.data.catalogue import Catalogue, DatasetEntry, Split
+from benchmark.data.catalogue import Catalogue, Split
+from benchmark.data.own_folders import register
 from benchmark.data.texts.parallel import Language, ParallelText
 from benchmark.errors import DataError
 from benchmark.seeding import derive, numpy_generator
@@ -102,25 +102,8 @@ def has_layout(folder: Path) -> bool:
 
 
 def register_texts(root: Path, catalogue: Catalogue) -> None:
-    """Register each folder of parallel text below `root` under its name, in lower case with "-" for other characters.
-
-    A name that is taken is left alone, and a plug-in that comes later may take the name of a folder.
-    """
-    if not root.is_dir():
-        return
-    for path in sorted(root.iterdir()):
-        name = re.sub(r"[^a-z0-9_-]+", "-", path.name.lower()).strip("-")
-        if not name or path.name.startswith(".") or name in catalogue.entries or not has_layout(path):
-            continue
-        catalogue.entries[name] = DatasetEntry(
-            name,
-            title=f"{path.name}, the user's parallel text",
-            licence="the user's own; not known",
-            source=str(path),
-            dataset=TextFolder(path.name),
-            origin=__file__,
-            gives_way=True,
-        )
+    """Register each folder of parallel text below `root` under its name."""
+    register(root, catalogue, has_layout=has_layout, make=TextFolder, what="parallel text", origin=__file__)
 
 
 @lru_cache(maxsize=64)
