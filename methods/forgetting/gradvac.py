@@ -32,7 +32,7 @@ class Vaccine(PerTaskLearner):
         return self.network.sizes
 
     def gram(self, gradients: Tensor) -> Tensor:
-        """Inner products (groups, m, m) of gradients (m, weights)."""
+        """Inner products (groups, m, m) of gradients (m, shared)."""
         return by_layer(self.network, gradients)
 
     def combined(self, gradients: Tensor, losses: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class WholeModelGradVac(GradVac):
 
     def sizes(self) -> tuple[int, ...]:
         """See `Vaccine.sizes`."""
-        return (sum(self.network.sizes),)
+        return (self.network.shared,)
 
     def gram(self, gradients: Tensor) -> Tensor:
         """See `Vaccine.gram`."""

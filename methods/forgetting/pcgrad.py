@@ -2,8 +2,7 @@
 arXiv:2001.06782.
 
 A task's gradient that points against another's loses its part along it, one other task after the other in random order;
-the results are summed (algorithm 1). Compared is with the others' original gradients. The network is shared as a whole,
-tags of languages apart, which only their own task has a gradient for.
+the results are summed (algorithm 1). Compared is with the others' original gradients, of what all tasks share.
 """
 
 from __future__ import annotations

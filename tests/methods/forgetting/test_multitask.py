@@ -51,9 +51,9 @@ def begun(name: str, **options: Any) -> Any:
 
 
 def gradients(method: Any, seed: int = 0) -> Tensor:
-    """Known gradients (M, weights), of which two point apart in every layer and in all."""
+    """Known gradients (M, shared), of which two point apart in every layer and in all."""
     rng = torch.Generator().manual_seed(seed)
-    found = torch.randn(M, method.weights.shape[1], generator=rng)
+    found = torch.randn(M, method.network.shared, generator=rng)
     found[1] = -0.5 * found[0] + 0.3 * found[1]
     return found
 
@@ -106,6 +106,13 @@ def test_the_sum_is_the_mean_of_the_tasks_own_gradients() -> None:
     method, twin = begun("sum"), begun("sum")
     own, _ = per_task(twin.network, twin.weights, twin.batch())
     torch.testing.assert_close(method.gradient()[0], own.mean(0), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", PER_TASK)
+def test_what_is_one_tasks_own_keeps_its_plain_gradient(name: str) -> None:
+    method, plain = begun(name), begun("sum")
+    shared = method.network.shared
+    torch.testing.assert_close(method.gradient()[0, shared:], plain.gradient()[0, shared:], rtol=1e-4, atol=1e-6)
 
 
 def test_without_conflict_pcgrad_is_the_sum() -> None:

@@ -105,7 +105,7 @@ class MultitaskLearner(ABC):
         tags = torch.arange(m, device=device).unsqueeze(1).expand(m, n)
         batch = Batch(_cut(sources.to(device)), _cut(targets.to(device)), tags)
         gradients, _ = per_task(self.network, self.weights, batch)
-        return by_layer(self.network, gradients)
+        return by_layer(self.network, gradients[:, : self.network.shared])
 
     def translate(self, language: int, sources: Tensor) -> Tensor:
         """See `MultilingualLearner.translate`."""
@@ -136,15 +136,18 @@ class JointLearner(MultitaskLearner):
 
 
 class PerTaskLearner(MultitaskLearner):
-    """The gradient is a combination of the tasks' own, by groups of weights."""
+    """The gradient of what all tasks share is a combination of the tasks' own; each tag keeps its plain one."""
 
     @abstractmethod
     def combined(self, gradients: Tensor, losses: Tensor) -> Tensor:
-        """The gradient (weights,) made of the tasks' (m, weights), with their losses (m,)."""
+        """The gradient (shared,) made of the tasks' (m, shared), with their losses (m,)."""
 
     def gradient(self) -> Tensor:
         """See `MultitaskLearner.gradient`."""
-        return self.combined(*per_task(self.network, self.weights, self.batch())).unsqueeze(0)
+        gradients, losses = per_task(self.network, self.weights, self.batch())
+        shared = self.network.shared
+        parts = [self.combined(gradients[:, :shared], losses), gradients[:, shared:].mean(0)]
+        return torch.cat(parts).unsqueeze(0)
 
     def held(self) -> int:
         """See `MultilingualLearner.held`: a gradient for each task."""
@@ -164,7 +167,7 @@ def per_task(network: Translator, weights: Tensor, batch: Batch) -> tuple[Tensor
 
 
 def by_layer(network: Translator, gradients: Tensor) -> Tensor:
-    """Inner products (layers, m, m) of gradients (m, weights), layer by layer."""
+    """Inner products (layers, m, m) of gradients (m, shared), layer by layer."""
     return torch.stack([part @ part.T for part in gradients.split(network.sizes, dim=1)])
 
 

@@ -14,7 +14,7 @@ from benchmark.errors import DataError
 from benchmark.seeding import Draw
 from benchmark.tasks.forgetting.translation import scoring
 from benchmark.tasks.forgetting.translation.interface import MultilingualBudget
-from benchmark.tasks.forgetting.translation.network import Shape
+from benchmark.tasks.forgetting.translation.network import Shape, Translator
 from benchmark.tasks.forgetting.translation.tokens import Tokens
 
 
@@ -75,7 +75,7 @@ def material(sizes: MultilingualBudget, source: Source, draw: Draw) -> Material:
         ),
         tests=tests,
         questions=[tokens.rows(text.sources, framed=False, length=length) for text in tests],
-        layers=tuple(Shape(len(tokens), len(languages), sizes.width, sizes.heads, sizes.layers, length).parameters()),
+        layers=Translator(Shape(len(tokens), len(languages), sizes.width, sizes.heads, sizes.layers, length)).layers,
     )
 
 

@@ -17,6 +17,8 @@ from torch import Tensor
 
 PAD, BEGIN, END = 0, 1, 2
 """Tokens that stand for nothing, for the start and for the end of a sentence."""
+OWN = "own"
+"""The layer of weights that belong to a task each."""
 PLACE_SIZE = 3.0
 """What tells a token's place over what tells the token, in the initial weights' standard deviation."""
 
@@ -36,10 +38,10 @@ class Shape:
     length: int
 
     def parameters(self) -> dict[str, dict[str, tuple[int, ...]]]:
-        """The shape of each tensor, by layer and name. Layers are the parts that "all-layer" corrections keep apart."""
+        """The shape of each tensor, by layer and name: the layers that all tasks share, then what is one task's own."""
         d = self.width
         ends: dict[str, tuple[int, ...]] = {
-            "tokens": (self.vocabulary, d), "tags": (self.tags, d), "source_places": (self.length, d),
+            "tokens": (self.vocabulary, d), "source_places": (self.length, d),
             "target_places": (self.length, d),
         }  # fmt: skip
         hidden: dict[str, tuple[int, ...]] = {
@@ -58,24 +60,27 @@ class Shape:
             **{f"encoder.{index}": encoder for index in range(self.layers)},
             **{f"decoder.{index}": decoder for index in range(self.layers)},
             "head": {"encoded.norm": (2, d), "norm": (2, d), "bias": (self.vocabulary,)},
+            OWN: {"tags": (self.tags, d)},
         }
 
 
 class Translator:
     """The functions of a network; it holds no weights.
 
-    sizes: of each layer's part of the vector;  layers: their names, in the vector's order
+    layers: names of those that all tasks share, in the vector's order, what "all-layer" corrections keep apart;  sizes:
+    of each one's part of the vector;  shared: of all these parts, with which the vector begins; tags follow.
     """
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
         tensors = shape.parameters()
-        self.layers = tuple(tensors)
+        self.layers = tuple(layer for layer in tensors if layer != OWN)
         self._encoder = self.layers[1 : 1 + shape.layers]
         self._decoder = self.layers[1 + shape.layers : -1]
         self._shapes = {f"{layer}.{name}": size for layer, of in tensors.items() for name, size in of.items()}
         self._counts = [math.prod(size) for size in self._shapes.values()]
-        self.sizes = tuple(sum(math.prod(size) for size in of.values()) for of in tensors.values())
+        self.sizes = tuple(sum(math.prod(size) for size in tensors[layer].values()) for layer in self.layers)
+        self.shared = sum(self.sizes)
 
     def initial(self, generator: torch.Generator) -> Tensor:
         """Weights (weights,) of a new network.
@@ -92,7 +97,11 @@ class Translator:
             elif tensor.ndim == 2:
                 tensor.zero_()
             else:
-                spread = tensor.shape[2] ** -0.5 if name.startswith("embedding") else (2 / sum(tensor.shape[1:])) ** 0.5
+                spread = (
+                    tensor.shape[2] ** -0.5
+                    if name.startswith(("embedding", OWN))
+                    else (2 / sum(tensor.shape[1:])) ** 0.5
+                )
                 tensor.normal_(std=spread, generator=generator)
         d = self.shape.width
         w["embedding.source_places"].mul_(PLACE_SIZE)
@@ -133,7 +142,7 @@ class Translator:
     def encode(self, w: Weights, sources: Tensor, tags: Tensor) -> tuple[Tensor, Tensor]:
         """Encoded tokens (m, n, 1 + length, width), the target's tag before them, and a mask of those that count."""
         x = self._embedded(w, sources, "source_places", 0)
-        tag = _looked_up(w["embedding.tags"], tags.unsqueeze(2)) * self.shape.width**0.5
+        tag = _looked_up(w[f"{OWN}.tags"], tags.unsqueeze(2)) * self.shape.width**0.5
         x = torch.cat([tag, x], 2)
         counts = torch.cat([torch.ones_like(sources[..., :1], dtype=torch.bool), sources != PAD], 2)
         mask = counts.flatten(0, 1)[:, None, None]

@@ -43,13 +43,14 @@ def mean_losses(network: Translator, stack: Tensor, sources: Tensor, targets: Te
 
 
 def test_the_vector_holds_all_tensors_layer_by_layer(network: Translator) -> None:
-    assert sum(network.sizes) == len(weights(network))
+    assert sum(network.sizes) == network.shared == len(weights(network)) - SHAPE.tags * SHAPE.width
     assert network.layers[0] == "embedding"
     assert network.layers[-1] == "head"
     assert len(network.layers) == 2 + 2 * SHAPE.layers
-    marked = torch.cat([torch.full((size,), float(place)) for place, size in enumerate(network.sizes)])
+    sizes = [*network.sizes, SHAPE.tags * SHAPE.width]
+    marked = torch.cat([torch.full((size,), float(place)) for place, size in enumerate(sizes)])
     for name, tensor in network.unpack(marked.unsqueeze(0)).items():
-        layer = next(place for place, layer in enumerate(network.layers) if name.startswith(layer))
+        layer = next(place for place, layer in enumerate([*network.layers, "own"]) if name.startswith(layer))
         assert (tensor == layer).all()
 
 
@@ -75,7 +76,7 @@ def test_a_task_has_no_gradient_for_the_tags_of_others(network: Translator) -> N
     stack = weights(network).expand(m, -1).requires_grad_()
     means = mean_losses(network, stack, rows(m, n), rows(m, n, framed=True, seed=2), tags(m, n))
     (gradient,) = torch.autograd.grad(means.sum(), stack)
-    own = network.unpack(gradient)["embedding.tags"].abs().sum(2)
+    own = network.unpack(gradient)["own.tags"].abs().sum(2)
     assert torch.equal(own > 0, torch.eye(m, dtype=torch.bool))
 
 
