@@ -21,8 +21,8 @@ Rules
     point apart. The setup fixes network, initial weights, vocabulary (byte-pair encoding of all training text), steps,
     sentences of each language in a step, optimiser and schedule; a method says what becomes of the tasks' gradients, or
     which sentences a step has. All weights are shared but for the tags, for each of which one task alone has a
-    gradient, and keeps it plain. Updates are the mean over tasks, where papers write the sum: Adam does not tell them apart, the cut of
-    long gradients does.
+    gradient, and keeps it plain. Updates are the mean over tasks, where papers write the sum: Adam does not tell them
+    apart, the cut of long gradients does.
     Languages with few sentences have a tenth of the others'. Test sentences say what no training sentence of any
     language says. The judge holds references and scores text; a translation is greedy. It also asks for the inner
     products of the tasks' gradients, by layer, on training sentences that are the same for all methods: at the end of
