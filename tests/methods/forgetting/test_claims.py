@@ -38,11 +38,15 @@ def test_gpm_forgets_less_and_ends_higher_on_glyphs(track):
 
 
 def test_gradients_of_related_languages_are_more_alike():
-    """What Gradient Vaccine begins with (arXiv:2010.05874, section 2), whatever becomes of its claim."""
-    for seed in (0, 1):
-        record = contest("forgetting.multilingual", "sum", "quick", seed=seed)
+    """What Gradient Vaccine begins with (arXiv:2010.05874, section 2), whatever becomes of its claim.
+
+    The rank correlation of one seed's fifteen pairs may lie on either side of 0 by the last bits of a CPU's arithmetic
+    alone; its mean over seeds lies below.
+    """
+    records = [contest("forgetting.multilingual", "sum", "quick", seed=seed) for seed in (0, 1, 2)]
+    for record in records:
         assert metric("cosine_within", [record]) > metric("cosine_across", [record]) + 0.01
-        assert metric("distance_correlation", [record]) < 0
+    assert metric("distance_correlation", records) < -0.1
 
 
 @pytest.mark.real_data
