@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.colors import Normalize
 
-from reports.drawing.canvas import INK, MUTED, SMALL, Figure, Subject, bare, finish, new
+from reports.drawing.canvas import INK, MUTED, SMALL, Figure, Subject, finish, new
+from reports.drawing.heat import cells
 from reports.drawing.scatter import Point, scatter
 from reports.tables import formatting, frames
 
-_HEAT = LinearSegmentedColormap.from_list("heat", ["#F1F6FB", "#C6DBEF", "#6BAED6", "#2171B5", "#08306B"])
 _WIDTH = 10.3  # inches that the page has for panels
 _DECIMALS_UP_TO = 6  # tasks; more cells than that have no room for a decimal
 
@@ -102,16 +102,7 @@ def _matrix(runs: pl.DataFrame) -> npt.NDArray[np.float64]:
 
 def _heat_map(axes: Axes, matrix: npt.NDArray[np.float64], norm: Normalize) -> None:
     size = matrix.shape[0]
-    axes.grid(visible=False)
-    bare(axes, "left", "bottom")
-    edges = np.arange(size + 1) - 0.5
-    axes.pcolormesh(edges, edges, np.ma.masked_invalid(matrix), cmap=_HEAT, norm=norm, edgecolor="white", linewidth=1.5)
-    axes.set(aspect="equal", xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
+    cells(axes, matrix, norm, "{:.1f}" if size <= _DECIMALS_UP_TO else "{:.0f}")
+    axes.set_aspect("equal")
     axes.set_xticks(range(size), [str(task + 1) for task in range(size)], fontsize=8)
     axes.set_yticks(range(size), [str(task + 1) for task in range(size)], fontsize=8)
-    places = 1 if size <= _DECIMALS_UP_TO else 0
-    for (row, column), value in np.ndenumerate(matrix):
-        if np.isfinite(value):
-            colour = "white" if norm(value) > 0.55 else INK
-            text = axes.text(column, row, f"{value:.{places}f}", ha="center", va="center", fontsize=6.5, color=colour)
-            text.set_in_layout(False)  # it lies inside its cell, and measuring hundreds of them is slow

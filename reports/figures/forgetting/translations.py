@@ -10,17 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, TwoSlopeNorm
+from matplotlib.colors import Normalize, TwoSlopeNorm
 
-from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, bare, finish, new, space, titled
+from reports.drawing.canvas import INK, MUTED, WIDE, Figure, Subject, finish, new, space, titled
+from reports.drawing.heat import TWO_SIDED, cells
 from reports.drawing.lines import draw_lines, means, name_ends, named
 from reports.tables import formatting, frames
 
 FEW = 0.5
 """Languages with less than this share of the most sentences are low-resource."""
-_HEAT = LinearSegmentedColormap.from_list("heat", ["#F1F6FB", "#C6DBEF", "#6BAED6", "#2171B5", "#08306B"])
-_TWO_SIDED = LinearSegmentedColormap.from_list("two-sided", ["#B35806", "#F6E3CF", "#FFFFFF", "#C6DBEF", "#08519C"])
-_DARK = 0.55  # a cell's colour, mean of its channels, from which on numbers are white
 _SIDE = 1.9  # inches of a matrix
 _ACROSS = 10.8  # inches for matrices side by side
 
@@ -40,7 +38,7 @@ def bleu_by_language(subject: Subject) -> Figure | None:
     few = [share < FEW for share in shares]
     drawing = new(min(WIDE, 2.4 + 0.72 * len(languages)), 1.0 + 0.32 * len(rows))
     axes = drawing.add_subplot()
-    _cells(axes, values, Normalize(0, max(1.0, float(np.nanmax(values)))), "{:.1f}")
+    cells(axes, values, Normalize(0, max(1.0, float(np.nanmax(values)))), "{:.1f}")
     axes.set_yticks(range(len(rows)), [named(row) for row in rows], fontsize=8.5, color=INK)
     axes.set_xticks(
         range(len(languages)),
@@ -78,9 +76,7 @@ def cosines_by_family(subject: Subject) -> Figure | None:
     drawing = new(0.6 + columns * (_SIDE + 0.2), 0.3 + lines * (_SIDE + 0.35))
     panels = drawing.subplots(lines, columns, squeeze=False)
     for panel, (method, matrix) in zip(panels.flat, matrices.items(), strict=False):
-        _cells(
-            panel, matrix, TwoSlopeNorm(0, -reach, reach), "{:.2f}" if len(languages) <= 6 else "", colours=_TWO_SIDED
-        )
+        cells(panel, matrix, TwoSlopeNorm(0, -reach, reach), "{:.2f}" if len(languages) <= 6 else "", colours=TWO_SIDED)
         panel.set_aspect("equal")
         titled(panel, method)
         _family_lines(panel, families, len(languages), both=True)
@@ -181,31 +177,6 @@ def _matrix(runs: pl.DataFrame, size: int) -> npt.NDArray[np.float64]:
     for one, other, mean in runs.group_by("one", "other").agg(pl.col("cosine").mean()).iter_rows():
         matrix[int(one), int(other)] = matrix[int(other), int(one)] = mean
     return matrix
-
-
-def _cells(
-    axes: Axes, values: npt.NDArray[np.float64], norm: Normalize, number: str, colours: Colormap = _HEAT
-) -> None:
-    axes.grid(visible=False)
-    bare(axes, "left", "bottom")
-    high, wide = values.shape
-    edges = np.arange(wide + 1) - 0.5, np.arange(high + 1) - 0.5
-    axes.pcolormesh(*edges, np.ma.masked_invalid(values), cmap=colours, norm=norm, edgecolor="white", linewidth=1.5)
-    axes.set(xlim=(-0.5, wide - 0.5), ylim=(high - 0.5, -0.5))
-    for (row, column), value in np.ndenumerate(values):
-        if number and np.isfinite(value):
-            shade = np.mean(colours(norm(value))[:3])
-            colour = "white" if shade < _DARK else INK
-            text = axes.text(
-                column,
-                row,
-                number.format(value).replace("-0.00", "0.00"),
-                ha="center",
-                va="center",
-                fontsize=6.5,
-                color=colour,
-            )
-            text.set_in_layout(False)
 
 
 def _family_lines(axes: Axes, families: Sequence[str], rows: int, *, both: bool = False) -> None:
