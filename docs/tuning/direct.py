@@ -1,7 +1,9 @@
-"""A contestant without a process, for sweeps that nobody cheats in, and its judging."""
+"""A contestant without a process, for sweeps that nobody cheats in, its judging, and a row of a sweep's table."""
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from benchmark.machine.meters import Clock
@@ -34,3 +36,9 @@ def judged(track: Track[Any], method: str, sizes: Any, source: Any, seed: int, o
     contestant: Any = Direct(track.classes[method](setup, **options))
     outcome: Outcome = track.rules.judge(contestant, sizes, data, Clock())
     return outcome
+
+
+def row(method: str, words: str, found: Sequence[Sequence[float]]) -> str:
+    """A row of a table: the setting in words, and the mean of each column over the seeds found."""
+    cells = " | ".join(f"{statistics.fmean(values):.1f}" for values in zip(*found, strict=True))
+    return f"| {method} | {words} | {cells} |"

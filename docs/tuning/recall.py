@@ -5,13 +5,12 @@ Seeds 100 and up, whose sequences no reported seed sees; images are training ima
 
 from __future__ import annotations
 
-import statistics
 import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from direct import judged
+from direct import judged, row
 
 from benchmark import plugins
 from benchmark.data.catalogue import LabelledImages, catalogue
@@ -66,9 +65,7 @@ def run(method: str, seed: int, *, options: dict[str, float], **changed: Any) ->
 
 def line(method: str, words: str, options: dict[str, float], **changed: Any) -> str:
     """A row of the table: means over seeds."""
-    found = [run(method, seed, options=options, **changed) for seed in SEEDS]
-    cells = " | ".join(f"{statistics.fmean(values):.1f}" for values in zip(*found, strict=True))
-    return f"| {method} | {words} | {cells} |"
+    return row(method, words, [run(method, seed, options=options, **changed) for seed in SEEDS])
 
 
 def main() -> None:
